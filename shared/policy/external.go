@@ -1,0 +1,158 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ExternalConnections says which CodeArtifact repositories may have a connection to a public registry.
+// What no rule allows and no waiver in force covers is not allowed.
+type ExternalConnections struct {
+	Allow   []Rule
+	Waivers []Waiver
+}
+
+// Rule matches external connections of repositories. Its globs are those of [path.Match], case-sensitive;
+// * does not cross the / between domain and repository.
+type Rule struct {
+	Place string // where it stands, such as "external_connections.allow[0]"
+	Line  int    // of the file, from 1
+
+	Repositories []string // globs on "domain/repository"
+	Connections  []string // globs on the connection name, such as "public:npmjs"
+	Accounts     []string // ids of accounts that own the domain; none: any account
+	Reason       string
+}
+
+// Matches tells whether the rule speaks of this connection of this repository. account owns the domain: it is
+// the one in the repository's ARN, which need not be the one that administers it
+// (https://docs.aws.amazon.com/codeartifact/latest/ug/create-repo.html). An empty name matches nothing.
+func (r Rule) Matches(account, domain, repository, connection string) bool {
+	return domain != "" && repository != "" && connection != "" &&
+		matchAny(r.Repositories, domain+"/"+repository) &&
+		matchAny(r.Connections, connection) &&
+		(len(r.Accounts) == 0 || slices.Contains(r.Accounts, account))
+}
+
+// NoticePeriod is how long before its end a waiver ends soon.
+const NoticePeriod = 14 * 24 * time.Hour
+
+// Waiver permits for a time what no rule allows. A waiver that has ended is as good as absent.
+type Waiver struct {
+	Rule
+	ID      string // unique; the waiver's Place if the file gives none
+	Owner   string
+	Expires time.Time // the first instant at which it no longer holds, UTC
+}
+
+// InForce tells whether the waiver still holds at now. A zero now means that the time is not known: whether the
+// waiver holds is then undetermined, so the caller must look at now.IsZero() before it asks.
+func (w Waiver) InForce(now time.Time) bool { return now.Before(w.Expires) }
+
+// EndsSoon tells whether the waiver holds at now and ends within the NoticePeriod. As with InForce, now must be known.
+func (w Waiver) EndsSoon(now time.Time) bool {
+	return w.InForce(now) && w.Expires.Sub(now) <= NoticePeriod
+}
+
+// knownConnections lists the names that CodeArtifact documents for AssociateExternalConnection
+// (https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_AssociateExternalConnection.html).
+// The API takes any string, and AWS may add names, so an unknown one is a warning only.
+func knownConnections() []string {
+	return []string{
+		"public:npmjs", "public:nuget-org", "public:pypi", "public:maven-central", "public:maven-googleandroid",
+		"public:maven-gradleplugins", "public:maven-commonsware", "public:maven-clojars", "public:ruby-gems-org", "public:crates-io",
+	}
+}
+
+func (r *reader) externalConnections(v value) *ExternalConnections {
+	e := &ExternalConnections{}
+	r.mapping(v,
+		field{"allow", "a list of rules, or allow: [] to allow nothing", required, func(v value) {
+			r.list(v, func(v value) { e.Allow = append(e.Allow, r.rule(v)) })
+		}},
+		field{"waivers", "a list of waivers, or remove the key", optional, func(v value) {
+			ids := map[string]int{}
+			r.list(v, func(v value) { e.Waivers = append(e.Waivers, r.waiver(v, ids)) })
+		}},
+	)
+	return e
+}
+
+func (r *reader) rule(v value) Rule {
+	rule := Rule{Place: v.place, Line: v.node.Line}
+	r.mapping(v, r.ruleFields(&rule, optional)...)
+	return rule
+}
+
+// waiver reads one waiver. ids holds the line of each id given so far.
+func (r *reader) waiver(v value, ids map[string]int) Waiver {
+	w := Waiver{Rule: Rule{Place: v.place, Line: v.node.Line}, ID: v.place}
+	r.mapping(v, append(r.ruleFields(&w.Rule, required),
+		field{"id", `id: npm-legacy (letters, digits, ".", "_" and "-", at most 64)`, optional, func(v value) { w.ID = r.id(v, ids) }},
+		field{"owner", `owner: "team-web@example.com"`, required, func(v value) { w.Owner = r.text(v) }},
+		field{"expires", "expires: 2027-01-31 (holds through that day, UTC) or 2027-01-31T12:00:00Z", required, func(v value) { w.Expires = r.expires(v) }},
+	)...)
+	return w
+}
+
+func (r *reader) ruleFields(rule *Rule, reason bool) []field {
+	return []field{
+		{"repositories", `repositories: ["corp/npm-store"]`, required, func(v value) { rule.Repositories = r.names(v, r.repository) }},
+		{"connections", `connections: ["public:npmjs"]`, required, func(v value) { rule.Connections = r.names(v, r.connection) }},
+		{"accounts", accountsExample, optional, func(v value) { rule.Accounts = r.names(v, r.account) }},
+		{"reason", `reason: "Why this is needed."`, reason, func(v value) { rule.Reason = r.text(v) }},
+	}
+}
+
+// id reads the id of a waiver. Its letters exclude brackets, so that no id can equal the place of another waiver.
+func (r *reader) id(v value, ids map[string]int) string {
+	id := r.text(v)
+	switch {
+	case len(id) > 64 || strings.Trim(id, nameRunes) != "":
+		r.refuse(v.node, fmt.Sprintf("%s %.80q is not a short name", v.place, id), "write "+v.example)
+	case id != "" && ids[id] > 0:
+		r.refuse(v.node, fmt.Sprintf("%s %q is already taken on line %d", v.place, id, ids[id]), "choose another")
+	default:
+		ids[id] = v.node.Line
+	}
+	return id
+}
+
+// expires reads a date, or a time as of RFC 3339, into the first instant after it.
+func (r *reader) expires(v value) time.Time {
+	s, ok := r.scalar(v, "!!str", "!!timestamp")
+	if !ok {
+		return time.Time{}
+	}
+	if day, err := time.Parse(time.DateOnly, s); err == nil {
+		return day.AddDate(0, 0, 1)
+	}
+	var t time.Time
+	if err := t.UnmarshalText([]byte(s)); err != nil {
+		r.refuse(v.node, fmt.Sprintf("%s %.40q is not a date", v.place, s), "write "+v.example)
+	}
+	return t.UTC()
+}
+
+// repository refuses a pattern that is not two globs with one slash between them.
+func (r *reader) repository(v value, pattern string) {
+	domain, name, ok := strings.Cut(pattern, "/")
+	if !ok || domain == "" || name == "" || strings.Contains(name, "/") {
+		r.refuse(v.node, fmt.Sprintf("pattern %.80q is not domain/repository", pattern), "write both, with one slash, like "+v.example)
+		return
+	}
+	r.glob(v, domain)
+	r.glob(v, name)
+}
+
+func (r *reader) connection(v value, pattern string) {
+	if !r.glob(v, pattern) {
+		return
+	}
+	known := knownConnections()
+	if !slices.ContainsFunc(known, func(name string) bool { return matchAny([]string{pattern}, name) }) {
+		r.warn(v.node, fmt.Sprintf("connection %.80q matches none that CodeArtifact is known to have", pattern), instead(pattern, known))
+	}
+}
