@@ -1,0 +1,166 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Margin is the time that is kept free before the deadline of a run. It is
+// enough for the write under way, the look after it, and the report: each call
+// to AWS is bounded at five seconds.
+const Margin = 20 * time.Second
+
+// verifyTime bounds the look after a write, which is made inside the margin.
+const verifyTime = 8 * time.Second
+
+// Begin returns the context in which new work may be begun: it ends [Margin]
+// before the deadline of ctx. What was begun is finished and recorded in ctx
+// itself.
+func Begin(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-Margin))
+}
+
+// Answer is how much AWS's answer to a write says about its effect.
+type Answer int
+
+// The answers.
+const (
+	Lost     Answer = iota // no usable answer: the write may or may not have happened
+	Refused                // AWS said that it did nothing
+	Accepted               // AWS said that it did it
+)
+
+// Actor is what a control supplies for carrying out its actions. Nothing but
+// Write changes anything.
+type Actor interface {
+	// Recheck reads the resource of the action afresh and decides again. The plan
+	// is about that one resource; a resource that is gone gives an empty plan, one
+	// that cannot be read a plan with an Undetermined finding.
+	Recheck(ctx context.Context, a Action) Plan
+
+	// Write makes the one call of the action, in one attempt. The error is nil if
+	// and only if the answer is Accepted.
+	Write(ctx context.Context, a Action) (Answer, error)
+
+	// Verify looks whether the effect of the action is there, whoever brought it
+	// about.
+	Verify(ctx context.Context, a Action) (bool, error)
+}
+
+// Recorder keeps what was about to be done and what became of it.
+type Recorder interface {
+	// Intent must have handed the record on when it returns nil. After an error
+	// the write is not made.
+	Intent(ctx context.Context, a Action) error
+
+	Outcome(ctx context.Context, o Outcome)
+}
+
+// Apply carries out actions that passed the gate, one after the other, and
+// returns one outcome for each, in order. For every action it
+//
+//  1. reads and decides again, and goes on only if the fresh plan still has the
+//     action;
+//  2. records the intent, with the state just read and the undo;
+//  3. makes the one write;
+//  4. looks again, whatever the answer was;
+//  5. records the outcome.
+//
+// Steps 1 and 2 are done in begin, the rest in ctx, so that a run which is told
+// to stop finishes what it began. A failed action does not stop the others.
+func Apply(ctx, begin context.Context, actions []Action, actor Actor, rec Recorder) []Outcome {
+	outcomes := make([]Outcome, 0, len(actions))
+	for _, a := range actions {
+		o := apply(ctx, begin, a, actor, rec)
+		rec.Outcome(ctx, o)
+		outcomes = append(outcomes, o)
+	}
+	return outcomes
+}
+
+func apply(ctx, begin context.Context, a Action, actor Actor, rec Recorder) Outcome {
+	tooLate := Outcome{Action: a, Status: Withheld, Code: "deadline", Detail: "the run had to stop before this action; the next sweep looks again"}
+	if begin.Err() != nil {
+		return tooLate
+	}
+
+	fresh, verdict := recheck(begin, a, actor)
+	if begin.Err() != nil {
+		return tooLate // also where the reading was cut off by it
+	}
+	if verdict != nil {
+		return *verdict
+	}
+
+	if err := rec.Intent(begin, fresh); err != nil {
+		return Outcome{Action: fresh, Status: Withheld, Code: "not-recorded",
+			Detail: fmt.Sprintf("the intent could not be recorded, so nothing was written: %v", err)}
+	}
+
+	answer, err := actor.Write(ctx, fresh)
+	looking, cancel := context.WithTimeout(ctx, verifyTime)
+	defer cancel()
+	done, unseen := actor.Verify(looking, fresh)
+
+	o := Outcome{Action: fresh}
+	o.Status, o.Code, o.Detail = judge(answer, err, done, unseen)
+	return o
+}
+
+// recheck reads and decides again. It returns the action as the fresh plan has
+// it, or the outcome that ends it here.
+func recheck(ctx context.Context, a Action, actor Actor) (Action, *Outcome) {
+	plan := actor.Recheck(ctx, a)
+	for _, f := range plan.Findings {
+		if f.Verdict == Undetermined {
+			return a, &Outcome{Action: a, Status: Withheld, Code: "undetermined",
+				Detail: "the second reading did not settle it: " + f.Reason}
+		}
+	}
+	for _, fresh := range plan.Actions {
+		if fresh.ID == a.ID {
+			return fresh, nil
+		}
+	}
+	for _, f := range plan.Findings {
+		if f.ID == a.ID {
+			return a, &Outcome{Action: a, Status: Withheld, Code: "no-longer-asked",
+				Detail: "the second reading does not ask for it: " + f.Reason}
+		}
+	}
+	return a, &Outcome{Action: a, Status: AlreadyDone, Code: "gone",
+		Detail: "the second reading did not find it any more"}
+}
+
+// judge concludes from the answer to a write and from the look after it.
+//
+//	answer   | the look: done             | not done              | could not look
+//	---------+----------------------------+-----------------------+------------------------
+//	accepted | applied, verified          | failed, no-effect     | applied, unverified
+//	refused  | already-done, gone         | failed, refused       | failed, refused
+//	lost     | applied, answer-lost       | failed, answer-lost   | failed, unverified
+func judge(answer Answer, err error, done bool, unseen error) (Status, string, string) {
+	switch {
+	case answer == Accepted && unseen != nil:
+		return Applied, "unverified", fmt.Sprintf("AWS accepted the call, but the look after it failed: %v", unseen)
+	case answer == Accepted && done:
+		return Applied, "verified", "AWS accepted the call, and a look after it confirmed the effect"
+	case answer == Accepted:
+		return Failed, "no-effect", "AWS accepted the call, but a look after it found nothing changed"
+	case answer == Refused && unseen == nil && done:
+		return AlreadyDone, "gone", fmt.Sprintf("somebody else was first: %v", err)
+	case answer == Refused:
+		return Failed, "refused", fmt.Sprintf("AWS refused the call and nothing was changed: %v", err)
+	case unseen != nil:
+		return Failed, "unverified", fmt.Sprintf("the call may have taken effect: its answer was lost (%v), and so was the look after it (%v)", err, unseen)
+	case done:
+		return Applied, "answer-lost", fmt.Sprintf("the answer was lost (%v), but a look after it found the effect", err)
+	default:
+		return Failed, "answer-lost", fmt.Sprintf("the answer was lost, and a look after it found nothing changed: %v", err)
+	}
+}

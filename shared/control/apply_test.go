@@ -1,0 +1,398 @@
+package control_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"portcullis/shared/control"
+)
+
+// A world is what Apply works on. It writes down what is asked of it, in order,
+// and answers with its fields.
+type world struct {
+	log  []string
+	seen map[string][]control.Action // the actions of each kind of event
+
+	fresh     func(control.Action) control.Plan // the second reading; nil finds the action again
+	notKept   error                             // what Intent returns
+	answer    control.Answer
+	err       error
+	done      bool
+	unseen    error
+	refuse    string // ID of an action that is refused whatever the answer is
+	onRecheck func()
+	onIntent  func()
+}
+
+func (w *world) note(ctx context.Context, what string, a control.Action) {
+	if w.seen == nil {
+		w.seen = map[string][]control.Action{}
+	}
+	w.seen[what] = append(w.seen[what], a)
+	if ctx.Err() != nil {
+		what += " too late"
+	}
+	w.log = append(w.log, what+" "+a.ID)
+}
+
+func (w *world) Recheck(ctx context.Context, a control.Action) control.Plan {
+	w.note(ctx, "recheck", a)
+	if w.onRecheck != nil {
+		w.onRecheck()
+	}
+	if w.fresh == nil {
+		return stillThere(a)
+	}
+	return w.fresh(a)
+}
+
+func (w *world) Intent(ctx context.Context, a control.Action) error {
+	w.note(ctx, "intent", a)
+	if w.onIntent != nil {
+		w.onIntent()
+	}
+	return w.notKept
+}
+
+func (w *world) Write(ctx context.Context, a control.Action) (control.Answer, error) {
+	w.note(ctx, "write", a)
+	if a.ID == w.refuse {
+		return control.Refused, errors.New("AWS says no")
+	}
+	return w.answer, w.err
+}
+
+func (w *world) Verify(ctx context.Context, a control.Action) (bool, error) {
+	w.note(ctx, "verify", a)
+	return w.done && a.ID != w.refuse, w.unseen
+}
+
+func (w *world) Outcome(ctx context.Context, o control.Outcome) {
+	w.note(ctx, "outcome", o.Action)
+}
+
+func stillThere(a control.Action) control.Plan {
+	return control.Plan{
+		Looked:   1,
+		Findings: []control.Finding{{ID: a.ID, Verdict: control.Violation}},
+		Actions:  []control.Action{a},
+	}
+}
+
+// obedient is a world in which every write works.
+func obedient() *world { return &world{answer: control.Accepted, done: true} }
+
+func apply(t *testing.T, w *world, ids ...string) []control.Outcome {
+	t.Helper()
+	return applyIn(t, t.Context(), w, ids...)
+}
+
+func applyIn(t *testing.T, begin context.Context, w *world, ids ...string) []control.Outcome {
+	t.Helper()
+	var actions []control.Action
+	for _, id := range ids {
+		actions = append(actions, control.Action{ID: id})
+	}
+	outcomes := control.Apply(t.Context(), begin, actions, w, w)
+	if len(outcomes) != len(ids) {
+		t.Fatalf("%d outcomes for %d actions", len(outcomes), len(ids))
+	}
+	return outcomes
+}
+
+// status is the part of an outcome that machines read.
+type status struct {
+	ID     string
+	Status control.Status
+	Code   string
+}
+
+func statuses(outcomes []control.Outcome) []status {
+	var list []status
+	for _, o := range outcomes {
+		list = append(list, status{o.ID, o.Status, o.Code})
+	}
+	return list
+}
+
+func TestApplyKeepsTheOrderOfEvents(t *testing.T) {
+	w := obedient()
+	outcomes := apply(t, w, "a", "b")
+	want := []string{
+		"recheck a", "intent a", "write a", "verify a", "outcome a",
+		"recheck b", "intent b", "write b", "verify b", "outcome b",
+	}
+	if diff := cmp.Diff(want, w.log); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]status{{"a", control.Applied, "verified"}, {"b", control.Applied, "verified"}}, statuses(outcomes)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
+func TestApplyWithoutActionsDoesNothing(t *testing.T) {
+	w := obedient()
+	if outcomes := apply(t, w); len(outcomes) > 0 || w.log != nil {
+		t.Errorf("outcomes %v, events %q, want none", outcomes, w.log)
+	}
+}
+
+// The rows and columns of the table at judge.
+func TestApplyConcludesFromTheAnswerAndTheLook(t *testing.T) {
+	refusal, trouble := errors.New("AWS says no"), errors.New("the look failed")
+	for _, test := range []struct {
+		name   string
+		answer control.Answer
+		err    error
+		done   bool
+		unseen error
+		status control.Status
+		code   string
+	}{
+		{"accepted, done", control.Accepted, nil, true, nil, control.Applied, "verified"},
+		{"accepted, not done", control.Accepted, nil, false, nil, control.Failed, "no-effect"},
+		{"accepted, could not look", control.Accepted, nil, false, trouble, control.Applied, "unverified"},
+		{"refused, done", control.Refused, refusal, true, nil, control.AlreadyDone, "gone"},
+		{"refused, not done", control.Refused, refusal, false, nil, control.Failed, "refused"},
+		{"refused, could not look", control.Refused, refusal, false, trouble, control.Failed, "refused"},
+		{"lost, done", control.Lost, refusal, true, nil, control.Applied, "answer-lost"},
+		{"lost, not done", control.Lost, refusal, false, nil, control.Failed, "answer-lost"},
+		{"lost, could not look", control.Lost, refusal, false, trouble, control.Failed, "unverified"},
+
+		// A look that failed says nothing, whatever else it returned.
+		{"accepted, done and could not look", control.Accepted, nil, true, trouble, control.Applied, "unverified"},
+		{"refused, done and could not look", control.Refused, refusal, true, trouble, control.Failed, "refused"},
+		{"lost, done and could not look", control.Lost, refusal, true, trouble, control.Failed, "unverified"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := &world{answer: test.answer, err: test.err, done: test.done, unseen: test.unseen}
+			o := apply(t, w, "a")[0]
+			if o.Status != test.status || o.Code != test.code {
+				t.Errorf("got %s, %s; want %s, %s", o.Status, o.Code, test.status, test.code)
+			}
+			if test.err != nil && !strings.Contains(o.Detail, test.err.Error()) {
+				t.Errorf("detail %q does not say %q", o.Detail, test.err)
+			}
+			want := []string{"recheck a", "intent a", "write a", "verify a", "outcome a"}
+			if diff := cmp.Diff(want, w.log); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestApplyDoesNotWriteWhere(t *testing.T) {
+	finding := func(id string, v control.Verdict) control.Finding {
+		return control.Finding{ID: id, Verdict: v, Reason: "the reason"}
+	}
+	for _, test := range []struct {
+		name   string
+		fresh  func(control.Action) control.Plan
+		status control.Status
+		code   string
+		detail string
+	}{
+		{"the second reading is undetermined", func(a control.Action) control.Plan {
+			return control.Plan{Findings: []control.Finding{finding(a.ID, control.Undetermined)}}
+		}, control.Withheld, "undetermined", "the reason"},
+		{"the second reading is undetermined and asks for it nevertheless", func(a control.Action) control.Plan {
+			return control.Plan{Findings: []control.Finding{finding("the repository", control.Undetermined)}, Actions: []control.Action{a}}
+		}, control.Withheld, "undetermined", "the reason"},
+		{"the second reading is undetermined beside the violation", func(a control.Action) control.Plan {
+			p := stillThere(a)
+			p.Findings = append(p.Findings, finding("the repository", control.Undetermined))
+			return p
+		}, control.Withheld, "undetermined", "the reason"},
+		{"the policy allows it now", func(a control.Action) control.Plan {
+			return control.Plan{Looked: 1, Findings: []control.Finding{finding(a.ID, control.Compliant)}}
+		}, control.Withheld, "no-longer-asked", "the reason"},
+		{"a waiver is in force now", func(a control.Action) control.Plan {
+			return control.Plan{Looked: 1, Findings: []control.Finding{finding(a.ID, control.Waived)}}
+		}, control.Withheld, "no-longer-asked", "the reason"},
+		{"the resource is gone", func(control.Action) control.Plan {
+			return control.Plan{}
+		}, control.AlreadyDone, "gone", "did not find it"},
+		{"only something else asks for an action", func(control.Action) control.Plan {
+			return stillThere(control.Action{ID: "another"})
+		}, control.AlreadyDone, "gone", "did not find it"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := obedient()
+			w.fresh = test.fresh
+			o := apply(t, w, "a")[0]
+			if diff := cmp.Diff(status{"a", test.status, test.code}, statuses([]control.Outcome{o})[0]); diff != "" {
+				t.Errorf("outcome (-want +got):\n%s", diff)
+			}
+			if !strings.Contains(o.Detail, test.detail) {
+				t.Errorf("detail %q does not say %q", o.Detail, test.detail)
+			}
+			if diff := cmp.Diff([]string{"recheck a", "outcome a"}, w.log); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestApplyDoesNotWriteWithoutARecordOfTheIntent(t *testing.T) {
+	w := obedient()
+	w.notKept = errors.New("disk full")
+	o := apply(t, w, "a")[0]
+	if o.Status != control.Withheld || o.Code != "not-recorded" || !strings.Contains(o.Detail, "disk full") {
+		t.Errorf("outcome %s, %s, %q; want withheld, not-recorded and the error", o.Status, o.Code, o.Detail)
+	}
+	if diff := cmp.Diff([]string{"recheck a", "intent a", "outcome a"}, w.log); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func TestApplyGoesOnAfterAFailedAction(t *testing.T) {
+	w := obedient()
+	w.refuse = "b"
+	outcomes := apply(t, w, "a", "b", "c")
+	want := []status{{"a", control.Applied, "verified"}, {"b", control.Failed, "refused"}, {"c", control.Applied, "verified"}}
+	if diff := cmp.Diff(want, statuses(outcomes)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
+func TestApplyRecordsAndWritesTheActionAsTheSecondReadingHasIt(t *testing.T) {
+	w := obedient()
+	w.fresh = func(a control.Action) control.Plan {
+		a.Before = "fresh"
+		p := stillThere(a)
+		p.Actions = append([]control.Action{{ID: "another"}}, p.Actions...)
+		return p
+	}
+	outcomes := control.Apply(t.Context(), t.Context(), []control.Action{{ID: "a", Before: "stale"}}, w, w)
+	fresh := []control.Action{{ID: "a", Before: "fresh"}}
+	want := map[string][]control.Action{"recheck": {{ID: "a", Before: "stale"}}, "intent": fresh, "write": fresh, "verify": fresh, "outcome": fresh}
+	if diff := cmp.Diff(want, w.seen); diff != "" {
+		t.Errorf("actions that each step saw (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(fresh[0], outcomes[0].Action); diff != "" {
+		t.Errorf("action of the outcome (-want +got):\n%s", diff)
+	}
+}
+
+func TestApplyBeginsNothingAfterItsTime(t *testing.T) {
+	begin, stop := context.WithCancel(t.Context())
+	stop()
+	w := obedient()
+	outcomes := applyIn(t, begin, w, "a", "b")
+	if diff := cmp.Diff([]status{{"a", control.Withheld, "deadline"}, {"b", control.Withheld, "deadline"}}, statuses(outcomes)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"outcome a", "outcome b"}, w.log); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// Whatever a reading says that was cut off, its action is late and not
+// undetermined, gone or asked for.
+func TestApplyDoesNotWriteWhereItsTimeEndsDuringTheSecondReading(t *testing.T) {
+	for name, fresh := range map[string]func(control.Action) control.Plan{
+		"and it still asks for the action": stillThere,
+		"and it is undetermined": func(a control.Action) control.Plan {
+			return control.Plan{Findings: []control.Finding{{ID: a.ID, Verdict: control.Undetermined}}}
+		},
+		"and it found nothing": func(control.Action) control.Plan { return control.Plan{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin, stop := context.WithCancel(t.Context())
+			defer stop()
+			w := obedient()
+			w.onRecheck, w.fresh = stop, fresh
+			outcomes := applyIn(t, begin, w, "a", "b")
+			if diff := cmp.Diff([]status{{"a", control.Withheld, "deadline"}, {"b", control.Withheld, "deadline"}}, statuses(outcomes)); diff != "" {
+				t.Errorf("outcomes (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]string{"recheck a", "outcome a", "outcome b"}, w.log); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestApplyFinishesWhatItBegan(t *testing.T) {
+	begin, stop := context.WithCancel(t.Context())
+	defer stop()
+	w := obedient()
+	w.onIntent = stop
+	outcomes := applyIn(t, begin, w, "a", "b")
+	if diff := cmp.Diff([]status{{"a", control.Applied, "verified"}, {"b", control.Withheld, "deadline"}}, statuses(outcomes)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	// None of these says "too late": the write is made in a context that lives on.
+	want := []string{"recheck a", "intent a", "write a", "verify a", "outcome a", "outcome b"}
+	if diff := cmp.Diff(want, w.log); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// endless is a world whose look after a write never ends by itself.
+type endless struct{ *world }
+
+func (w endless) Verify(ctx context.Context, _ control.Action) (bool, error) {
+	<-ctx.Done()
+	return false, ctx.Err()
+}
+
+func TestTheLookAfterAWriteFitsIntoTheMargin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const write = 5 * time.Second // the bound of one call
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		w := endless{obedient()}
+		start := time.Now()
+		o := control.Apply(ctx, ctx, []control.Action{{ID: "a"}}, w, w)[0]
+		if o.Status != control.Applied || o.Code != "unverified" {
+			t.Errorf("outcome %s, %s; want applied, unverified", o.Status, o.Code)
+		}
+		if look := time.Since(start); write+look >= control.Margin {
+			t.Errorf("the look took %v, which with a write of %v leaves nothing of the margin of %v", look, write, control.Margin)
+		}
+	})
+}
+
+func TestBegin(t *testing.T) {
+	t.Run("ends the margin before the deadline", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			begin, stop := control.Begin(ctx)
+			defer stop()
+			start := time.Now()
+			<-begin.Done()
+			if got, want := time.Since(start), time.Minute-control.Margin; got != want {
+				t.Errorf("it ended after %v, want %v", got, want)
+			}
+			if ctx.Err() != nil {
+				t.Errorf("the run ended with it: %v", ctx.Err())
+			}
+		})
+	})
+	t.Run("is over at once where less than the margin is left", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), control.Margin)
+		defer cancel()
+		begin, stop := control.Begin(ctx)
+		defer stop()
+		if begin.Err() == nil {
+			t.Error("it is not over")
+		}
+	})
+	t.Run("has no end where the run has none", func(t *testing.T) {
+		begin, stop := control.Begin(t.Context())
+		if deadline, ok := begin.Deadline(); ok || begin.Err() != nil {
+			t.Errorf("deadline %v, error %v, want neither", deadline, begin.Err())
+		}
+		if stop(); begin.Err() == nil {
+			t.Error("it does not end when it is stopped")
+		}
+	})
+}

@@ -1,0 +1,88 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Summary is the account that a run gives of itself. Function invocations return
+// it, and it is the detail of the Run Summary event.
+type Summary struct {
+	Run      string `json:"run"`
+	Control  string `json:"control"`
+	Scope           // account and region
+	Cause    string `json:"cause"`
+	Mode     Mode   `json:"mode"`
+	Policy   string `json:"policy"`   // hash of the policy that the run was made under
+	Complete bool   `json:"complete"` // everything in scope was read
+	Looked   int    `json:"looked"`
+
+	Verdicts map[Verdict]int `json:"verdicts"` // findings, by verdict; see [Plan.Findings] for what has none
+	Outcomes map[Status]int  `json:"outcomes"` // actions, by what became of them
+
+	Wanted  int `json:"wanted"`  // writes that the policy asks for, in any mode
+	Allowed int `json:"allowed"` // writes that the limit lets one run make
+
+	LimitExceeded bool       `json:"limitExceeded"`
+	Undelivered   int        `json:"undelivered"` // events that the bus did not take
+	Ignored       string     `json:"ignored,omitempty"`
+	At            *time.Time `json:"at,omitempty"` // by AWS's clock; absent if no answer carried a date
+}
+
+// NewSummary returns the summary of a run that has not looked at anything yet.
+func NewSummary(control string, scope Scope, mode Mode, policy string) Summary {
+	return Summary{
+		Control: control, Scope: scope, Mode: mode, Policy: policy,
+		Verdicts: map[Verdict]int{Compliant: 0, Violation: 0, Waived: 0, Undetermined: 0},
+		Outcomes: map[Status]int{Applied: 0, Withheld: 0, AlreadyDone: 0, Failed: 0},
+	}
+}
+
+// String is the summary in one line, for people.
+func (s Summary) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s in %s %s (%s): looked at %d", s.Control, s.Account, s.Region, s.Mode, s.Looked)
+	for _, v := range []Verdict{Violation, Waived, Undetermined} {
+		if n := s.Verdicts[v]; n > 0 {
+			fmt.Fprintf(&b, ", %d %s", n, v)
+		}
+	}
+	for _, st := range []Status{Applied, Withheld, AlreadyDone, Failed} {
+		if n := s.Outcomes[st]; n > 0 {
+			fmt.Fprintf(&b, ", %d %s", n, st)
+		}
+	}
+	if !s.Complete {
+		b.WriteString(", incomplete")
+	}
+	return b.String()
+}
+
+// Add counts a plan, what the gate made of it, and the outcomes.
+func (s *Summary) Add(p Plan, g Gated, outcomes []Outcome) {
+	s.Looked = p.Looked
+	s.Wanted, s.Allowed, s.LimitExceeded = g.Wanted, g.Allowed, g.Exceeded
+	for _, f := range p.Findings {
+		s.Verdicts[f.Verdict]++
+	}
+	for _, list := range [][]Outcome{g.Withheld, outcomes} {
+		for _, o := range list {
+			s.Outcomes[o.Status]++
+		}
+	}
+}
+
+// Err is what a person has to look at, or nil. A violation is not an error, and
+// neither is a reading that is incomplete: the run told of both.
+func (s Summary) Err() error {
+	var errs []error
+	if s.LimitExceeded {
+		errs = append(errs, fmt.Errorf("limit exceeded: the plan has %d writes, one run may make %d, and none was made", s.Wanted, s.Allowed))
+	}
+	if n := s.Outcomes[Failed]; n > 0 {
+		errs = append(errs, fmt.Errorf("%d actions failed; their outcomes say why", n))
+	}
+	return errors.Join(errs...)
+}
