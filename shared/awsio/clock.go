@@ -1,0 +1,47 @@
+package awsio
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// Clock tells the time as AWS's answers told it. Waivers and ages are judged by
+// it and not by the machine's clock, which nobody in this program can vouch for.
+// The zero Clock has not heard the time yet.
+type Clock struct{ nanos atomic.Int64 }
+
+// Now returns the latest date that an answer carried, with a resolution of one
+// second, or the zero time if none did.
+func (c *Clock) Now() time.Time {
+	if n := c.nanos.Load(); n != 0 {
+		return time.Unix(0, n).UTC()
+	}
+	return time.Time{}
+}
+
+// listen sets the clock by the Date header of answers that the SDK understood. A
+// page that something between us and AWS put in the way does not set it.
+func (c *Clock) listen(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Clock", func(
+		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+	) (middleware.InitializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleInitialize(ctx, in)
+		if at, ok := awsmiddleware.GetServerTime(metadata); ok && err == nil {
+			c.hear(at)
+		}
+		return out, metadata, err
+	}), middleware.Before)
+}
+
+func (c *Clock) hear(at time.Time) {
+	for {
+		old := c.nanos.Load()
+		if at.UnixNano() <= old || c.nanos.CompareAndSwap(old, at.UnixNano()) {
+			return
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package awsio
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	attemptTime = 5 * time.Second // for one attempt, from the first byte sent to the last received
+	maxBody     = 4 << 20         // bytes in one answer; a page of 1,000 entries stays below 1 MiB
+)
+
+var errTooLarge = errors.New("answer is larger than 4 MiB")
+
+// newHTTPClient returns a client that cannot hang, cannot be sent elsewhere and
+// cannot be flooded. The SDK's own client has no time limit for an answer,
+// follows a redirect to any host and reads a body of any size.
+func newHTTPClient(connections int) *http.Client {
+	return &http.Client{
+		Timeout: attemptTime,
+		// AWS's APIs do not redirect. The redirecting answer itself becomes the error.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: guard{&http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
+			TLSHandshakeTimeout: 3 * time.Second,
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+			MaxIdleConns:        2 * connections,
+			MaxIdleConnsPerHost: connections, // the default of two costs a handshake for nearly every short answer
+			IdleConnTimeout:     time.Minute,
+			// HTTP/2 is left out: one connection for all workers was measured to be slower.
+			TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+		}},
+	}
+}
+
+// guard refuses plain HTTP to anything but this machine, and caps bodies.
+type guard struct{ next http.RoundTripper }
+
+func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "https" && !isLoopback(req.URL.Hostname()) {
+		return nil, fmt.Errorf("endpoint %s://%s is not https: credentials are sent in the clear to this machine only", req.URL.Scheme, req.URL.Host)
+	}
+	resp, err := g.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxBody}
+	return resp, nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// cappedBody fails past its limit, unlike [io.LimitedReader], which ends: an
+// answer cut off at a convenient place can still be well-formed.
+type cappedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *cappedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.left -= int64(n)
+	if b.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
+}

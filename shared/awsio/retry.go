@@ -1,0 +1,106 @@
+package awsio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/aws/smithy-go/middleware"
+)
+
+const (
+	firstDelay = 100 * time.Millisecond
+	maxDelay   = 5 * time.Second
+
+	// patience is how often a failure is met that is not known to pass: a hung
+	// server, or an answer that cannot be understood. Each costs up to an
+	// attempt's time, and the other work of the run is waiting.
+	patience = 3
+)
+
+// patient is the retryer for reads. Throttling, server errors and broken
+// connections pass, so they are tried again until the context ends; there is no
+// retry quota that workers could use up for one another. Timeouts and answers
+// that make no sense are tried [patience] times in all.
+//
+// It takes the place of the SDK's retryers, whose quotas lose calls under many
+// workers, and whose behaviour depends on AWS_NEW_RETRIES_2026
+// (docs/decisions/0004-own-retries.md). Under that variable the SDK counts the
+// attempts from zero, which moves the delays by one step and nothing else.
+type patient struct{}
+
+func (patient) MaxAttempts() int { return 0 } // no limit but the context
+
+func (patient) IsErrorRetryable(err error) bool {
+	// The SDK corrects its own clock when AWS refuses a signature for its time.
+	var skew interface{ RetryableError() bool }
+	if errors.As(err, &skew) && skew.RetryableError() {
+		return true
+	}
+	switch Classify(err) {
+	case Throttled, Unavailable, Timeout, Malformed:
+		return true
+	default:
+		return false
+	}
+}
+
+// RetryDelay is random between nothing and a bound that doubles, so that workers
+// which failed together do not come back together; it is never shorter than what
+// AWS asked for in Retry-After.
+func (patient) RetryDelay(attempt int, err error) (time.Duration, error) {
+	bound := maxDelay
+	if attempt >= 0 && attempt < 6 {
+		bound = min(bound, firstDelay<<attempt)
+	}
+	return max(rand.N(bound), min(retryAfter(err), maxDelay)), nil
+}
+
+// GetRetryToken is where patience ends.
+func (patient) GetRetryToken(ctx context.Context, err error) (func(error) error, error) {
+	count, _ := ctx.Value(failures{}).(*int)
+	if class := Classify(err); count != nil && class != Throttled && class != Unavailable {
+		*count++
+		if *count >= patience {
+			return nil, fmt.Errorf("given up after %d attempts", patience)
+		}
+	}
+	return released, nil
+}
+
+func (patient) GetInitialToken() func(error) error                         { return released }
+func (patient) GetAttemptToken(context.Context) (func(error) error, error) { return released, nil }
+
+func released(error) error { return nil }
+
+// failures is the context key of the count of failures that one call has met.
+type failures struct{}
+
+// countFailures gives each call a count for [patient] to keep. One call is made
+// by one goroutine, so it needs no lock.
+func countFailures(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("CountFailures", func(
+		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+	) (middleware.InitializeOutput, middleware.Metadata, error) {
+		return next.HandleInitialize(context.WithValue(ctx, failures{}, new(int)), in)
+	}), middleware.Before)
+}
+
+// retryAfter returns what AWS asked for in the Retry-After header, in seconds as
+// CodeArtifact sends it, or zero. The SDK itself does not heed it.
+func retryAfter(err error) time.Duration {
+	var answer *smithyhttp.ResponseError
+	if !errors.As(err, &answer) || answer.Response == nil {
+		return 0
+	}
+	seconds, err := strconv.Atoi(answer.Response.Header.Get("Retry-After"))
+	if err != nil || seconds < 0 || seconds > 3600 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}

@@ -1,0 +1,146 @@
+package awsio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/smithy-go/middleware"
+
+	"portcullis/shared/control"
+)
+
+// Workers is how many reads of one run are in flight at the same time, and how
+// many idle connections are kept for them.
+const Workers = 32
+
+// AWS holds what all runs of one process share: the credentials of the function
+// and its HTTP connections.
+type AWS struct {
+	home        control.Scope
+	credentials aws.CredentialsProvider
+	endpoint    *string
+	http        *http.Client
+}
+
+// FromEnvironment reads what the Lambda service sets for a function. It stands
+// in for the SDK's config package, which also looks for profiles, sign-on caches
+// and instance metadata; a function has none of them and would pay for them at
+// every start (docs/decisions/0003-no-config-package.md).
+//
+// It uses AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+// AWS_SESSION_TOKEN and, for tests and private endpoints, AWS_ENDPOINT_URL; and
+// ACCOUNT_ID, which the template sets.
+func FromEnvironment(getenv func(string) string) (*AWS, error) {
+	var missing []string
+	need := func(name string) string {
+		v := getenv(name)
+		if v == "" {
+			missing = append(missing, name)
+		}
+		return v
+	}
+	a := &AWS{
+		home: control.Scope{Account: need("ACCOUNT_ID"), Region: need("AWS_REGION")},
+		http: newHTTPClient(Workers),
+	}
+	creds := aws.Credentials{
+		AccessKeyID:     need("AWS_ACCESS_KEY_ID"),
+		SecretAccessKey: need("AWS_SECRET_ACCESS_KEY"),
+		SessionToken:    getenv("AWS_SESSION_TOKEN"),
+		Source:          "environment",
+	}
+	if missing != nil {
+		return nil, fmt.Errorf("environment lacks %s: Lambda sets the AWS_ variables, template.yaml the others", strings.Join(missing, ", "))
+	}
+	// Lambda gives a sandbox credentials that outlive it, so they never expire here.
+	a.credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return creds, nil })
+	if url := getenv("AWS_ENDPOINT_URL"); url != "" {
+		a.endpoint = &url
+	}
+	return a, nil
+}
+
+// Home returns the account and Region that the function is deployed in.
+func (a *AWS) Home() control.Scope { return a.home }
+
+// Session is the way into one account and Region for one run. Its clock is set
+// by the answers of this run alone.
+type Session struct {
+	// Reads is the configuration for clients that read. Failed reads are tried
+	// again until the context ends. It sends nothing but reads.
+	Reads aws.Config
+
+	// Writes is the configuration for clients that write. A write is attempted
+	// once: whether it is attempted again is decided on a fresh look, never by a
+	// retry loop. In any mode but Enforce it sends nothing but reads, like Reads.
+	Writes aws.Config
+
+	Clock *Clock
+}
+
+// Session opens the way into an account and Region.
+func (a *AWS) Session(scope control.Scope, mode control.Mode) (*Session, error) {
+	if scope != a.home {
+		return nil, fmt.Errorf("there is no way into account %s, Region %s: this deployment reaches %s, %s only",
+			scope.Account, scope.Region, a.home.Account, a.home.Region)
+	}
+	s := &Session{Clock: &Clock{}}
+	base := aws.Config{
+		Region:       scope.Region,
+		Credentials:  a.credentials,
+		BaseEndpoint: a.endpoint,
+		HTTPClient:   a.http,
+		APIOptions:   []func(*middleware.Stack) error{s.Clock.listen},
+	}
+
+	s.Reads = base.Copy()
+	s.Reads.Retryer = func() aws.Retryer { return patient{} }
+	s.Reads.APIOptions = append(s.Reads.APIOptions, countFailures, readsOnly)
+
+	s.Writes = base.Copy()
+	s.Writes.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	if mode != control.Enforce {
+		s.Writes.APIOptions = append(s.Writes.APIOptions, readsOnly)
+	}
+	return s, nil
+}
+
+// Events returns the configuration for the client that reports to the event bus
+// of the stack. Reporting twice does no harm, so it is tried again like a read.
+func (a *AWS) Events() aws.Config {
+	return aws.Config{
+		Region:       a.home.Region,
+		Credentials:  a.credentials,
+		BaseEndpoint: a.endpoint,
+		HTTPClient:   a.http,
+		Retryer:      func() aws.Retryer { return patient{} },
+		APIOptions:   []func(*middleware.Stack) error{countFailures},
+	}
+}
+
+// ErrReadOnly is the error of a call that would have written through a
+// configuration that may only read. The call was not sent.
+var ErrReadOnly = errors.New("this client may only read; the call was not sent")
+
+// readsOnly refuses every operation that is not a read by its name, before
+// anything is sent. It is the last of three walls in monitor mode: the gate
+// withholds the actions, this client cannot send them, and the role may not do
+// them.
+func readsOnly(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("ReadsOnly", func(
+		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+	) (middleware.InitializeOutput, middleware.Metadata, error) {
+		operation := awsmiddleware.GetOperationName(ctx)
+		for _, verb := range []string{"List", "Describe", "Get"} {
+			if strings.HasPrefix(operation, verb) {
+				return next.HandleInitialize(ctx, in)
+			}
+		}
+		return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("calling %s: %w", operation, ErrReadOnly)
+	}), middleware.After)
+}
