@@ -1,0 +1,75 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"portcullis/shared/control"
+)
+
+// Namespace is the CloudWatch namespace of all metrics.
+const Namespace = "Portcullis"
+
+type metric struct {
+	Name string
+	Unit string
+}
+
+// writeMetrics writes the metrics of one run in the embedded metric format, from
+// which CloudWatch makes metrics when it reads the log:
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+//
+// What was found is said of sweeps only. A run that looked at the one resource
+// of an event knows nothing of the others, and its zero would read as an estate
+// without violations.
+func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) error {
+	values := map[string]int{
+		"Applied":       s.Outcomes[control.Applied],
+		"AlreadyDone":   s.Outcomes[control.AlreadyDone],
+		"Withheld":      s.Outcomes[control.Withheld],
+		"Failed":        s.Outcomes[control.Failed],
+		"LimitExceeded": count(s.LimitExceeded),
+		"Undelivered":   s.Undelivered,
+		"Ignored":       count(s.Ignored != ""),
+	}
+	if sweep {
+		values["Looked"] = s.Looked
+		values["Violations"] = s.Verdicts[control.Violation]
+		values["Waived"] = s.Verdicts[control.Waived]
+		values["Undetermined"] = s.Verdicts[control.Undetermined]
+		values["Complete"] = count(s.Complete)
+	}
+	names := make([]metric, 0, len(values))
+	record := map[string]any{"Control": s.Control}
+	for _, name := range []string{
+		"Looked", "Violations", "Waived", "Undetermined", "Complete",
+		"Applied", "AlreadyDone", "Withheld", "Failed", "LimitExceeded", "Undelivered", "Ignored",
+	} {
+		if v, ok := values[name]; ok {
+			names = append(names, metric{name, "Count"})
+			record[name] = v
+		}
+	}
+	record["_aws"] = map[string]any{
+		"Timestamp": at.UnixMilli(),
+		"CloudWatchMetrics": []any{map[string]any{
+			"Namespace":  Namespace,
+			"Dimensions": [][]string{{"Control"}},
+			"Metrics":    names,
+		}},
+	}
+	line, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(line, '\n'))
+	return err
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,346 @@
+package trigger_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"portcullis/shared/trigger"
+)
+
+// association is what the sample of an AssociateExternalConnection means, in its
+// most complete form.
+func association() trigger.Trigger {
+	return trigger.Trigger{
+		Cause:      trigger.Event,
+		ID:         "b3a1c9d2-7a54-4a55-9f1b-0f6e2d8c4a11",
+		Account:    "111122223333",
+		Region:     "eu-west-1",
+		Caller:     "arn:aws:iam::111122223333:role/developer",
+		Repository: trigger.Repository{Owner: "444455556666", Domain: "corp", Name: "npm-store"},
+	}
+}
+
+func ignored(id, account, region, why string) trigger.Trigger {
+	return trigger.Trigger{Cause: trigger.None, ID: id, Account: account, Region: region, Ignored: why}
+}
+
+func TestParseReadsTheSample(t *testing.T) {
+	const envelope = "0d079340-135a-4c8a-95c2-41fb8f496c53"
+	withoutOwner, copied := association(), association()
+	withoutOwner.Caller, withoutOwner.Repository.Owner = "", "111122223333"
+	copied.ID, copied.Account = "9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d", "444455556666"
+
+	want := map[string]trigger.Trigger{
+		"nothing.json":           {Cause: trigger.Hand},
+		"sweep-by-hand.json":     {Cause: trigger.Hand, ID: "2b1a0f9e-8d7c-4b6a-9584-73625140f3e2"},
+		"sweep-by-schedule.json": {Cause: trigger.Sweep},
+
+		"associate-external-connection.json":                association(),
+		"associate-in-the-published-spelling.json":          association(),
+		"associate-without-domain-owner.json":               withoutOwner,
+		"associate-as-the-domain-owner-sees-it.json":        copied,
+		"associate-failed.json":                             ignored(envelope, "111122223333", "eu-west-1", "the call failed: AccessDenied"),
+		"associate-replayed.json":                           ignored(envelope, "111122223333", "eu-west-1", "it is replayed from an archive"),
+		"disassociate-external-connection.json":             ignored(envelope, "111122223333", "eu-west-1", "no control looks at DisassociateExternalConnection of codeartifact.amazonaws.com"),
+		"read-from-repository.json":                         ignored(envelope, "111122223333", "eu-west-1", "no control looks at ReadFromRepository of codeartifact.amazonaws.com"),
+		"package-version-state-change.json":                 ignored("73f03fec-a137-971e-6ac6-07c8ffffffff", "444455556666", "eu-west-1", `no control looks at "CodeArtifact Package Version State Change" from "aws.codeartifact"`),
+		"create-environment-account-connection.json":        ignored("7f3d2c1b-0a9e-4d8c-b7a6-5f4e3d2c1b0a", "222222222222", "us-east-1", `no control looks at "AWS API Call via CloudTrail" from "aws.proton"`),
+		"environment-account-connection-status-change.json": ignored("6a7e8feb-b491-4cf7-a9f1-bf3703467718", "222222222222", "us-east-1", `no control looks at "AWS Proton Environment Account Connection Status Change" from "aws.proton"`),
+	}
+	for name, payload := range samples(t) {
+		t.Run(name, func(t *testing.T) {
+			wanted, known := want[name]
+			if !known {
+				t.Fatal("nobody says what this sample means")
+			}
+			delete(want, name)
+			got, err := trigger.Parse(payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(wanted, got); diff != "" {
+				t.Errorf("trigger (-want +got):\n%s", diff)
+			}
+		})
+	}
+	for name := range want {
+		t.Errorf("there is no sample %s", name)
+	}
+}
+
+// An edit replaces text in the sample of an AssociateExternalConnection. The text
+// must be there, so that no edit is empty.
+type edit struct{ old, new string }
+
+func edited(t *testing.T, edits ...edit) []byte {
+	t.Helper()
+	text := string(samples(t)["associate-external-connection.json"])
+	for _, e := range edits {
+		if !strings.Contains(text, e.old) {
+			t.Fatalf("the sample has no %s", e.old)
+		}
+		text = strings.Replace(text, e.old, e.new, 1)
+	}
+	return []byte(text)
+}
+
+const (
+	parameters = `"requestParameters": {`
+	owner      = `"domainOwner": "444455556666",`
+	domain     = `"domain": "corp"`
+	repository = `"repository": "npm-store"`
+	caller     = `"accountId": "111122223333"` // the first is the caller's own
+	detail     = `"detail": {`
+	region     = `"region": "eu-west-1"`
+	awsRegion  = `"awsRegion": "eu-west-1"`
+)
+
+func TestParseUnderstandsTheCall(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		edits  []edit
+		change func(*trigger.Trigger) // from what the sample means
+	}{
+		{"with a field that it does not know", []edit{{detail, `"new": [{}], "detail": {"new": {"a": null},`}}, nil},
+		{"with parameters that it does not know", []edit{{parameters, parameters + `"new": {"deep": [1]},`}}, nil},
+		{"with an errorCode of null", []edit{{detail, detail + `"errorCode": null,`}}, nil},
+		{"without awsRegion", []edit{{awsRegion, `"x": 0`}}, nil},
+		{"with both spellings, and takes the API's", []edit{{parameters, parameters + `"domainName": "other", "repositoryName": "other",`}}, nil},
+		{"with one spelling empty", []edit{{domain, `"domain": "", "domainName": "corp"`}}, nil},
+		{"with one spelling of another type", []edit{{repository, `"repository": {"name": "other"}, "repositoryName": "npm-store"`}}, nil},
+		{"without an eventID", []edit{{`"eventID"`, `"x"`}}, func(t *trigger.Trigger) { t.ID = "0d079340-135a-4c8a-95c2-41fb8f496c53" }},
+		{"without a session", []edit{{`"sessionContext"`, `"x"`}}, func(t *trigger.Trigger) { t.Caller = "" }},
+		{"with an empty domainOwner", []edit{{owner, `"domainOwner": "",`}}, func(t *trigger.Trigger) { t.Repository.Owner = "111122223333" }},
+		{"made by another account in a domain of that account's", []edit{{owner, ""}, {caller, `"accountId": "777788889999"`}},
+			func(t *trigger.Trigger) { t.Repository.Owner = "777788889999" }},
+		{"with the shortest names", []edit{{domain, `"domain": "c0"`}, {repository, `"repository": "0_"`}},
+			func(t *trigger.Trigger) { t.Repository.Domain, t.Repository.Name = "c0", "0_" }},
+		{"with the longest names", []edit{{domain, `"domain": "` + strings.Repeat("d", 50) + `"`}, {repository, `"repository": "` + strings.Repeat("R", 100) + `"`}},
+			func(t *trigger.Trigger) {
+				t.Repository.Domain, t.Repository.Name = strings.Repeat("d", 50), strings.Repeat("R", 100)
+			}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := association()
+			if test.change != nil {
+				test.change(&want)
+			}
+			got, err := trigger.Parse(edited(t, test.edits...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("trigger (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseRefusesTheCall(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		edits []edit
+	}{
+		{"without detail", []edit{{detail, `"x": {`}}},
+		{"with a detail of null", []edit{{detail, `"detail": null, "x": {`}}},
+		{"with a detail that is a list", []edit{{detail, `"detail": [], "x": {`}}},
+		{"with a detail that is text", []edit{{detail, `"detail": "{}", "x": {`}}},
+		{"with an empty detail", []edit{{detail, `"detail": {}, "x": {`}}},
+		{"without eventName", []edit{{`"eventName"`, `"x"`}}},
+		{"without eventSource", []edit{{`"eventSource"`, `"x"`}}},
+		{"with an eventName of another type", []edit{{`"AssociateExternalConnection"`, `["AssociateExternalConnection"]`}}},
+		{"with an errorCode of another type", []edit{{detail, detail + `"errorCode": 403,`}}},
+		{"with a userIdentity of another type", []edit{{`"userIdentity": {`, `"userIdentity": "root", "x": {`}}},
+
+		{"without requestParameters", []edit{{parameters, `"x": {`}}},
+		{"with requestParameters of null", []edit{{parameters, `"requestParameters": null, "x": {`}}},
+		{"with requestParameters of another type", []edit{{parameters, `"requestParameters": "omitted", "x": {`}}},
+		{"with requestParameters that were left out for their size", []edit{{parameters, `"requestParameters": {"omitted": true}, "x": {`}}},
+		{"without the domain", []edit{{domain, `"x": 0`}}},
+		{"without the repository", []edit{{repository, `"x": 0`}}},
+		{"with a domain of another type", []edit{{domain, `"domain": 7`}}},
+		{"with a repository of another type", []edit{{repository, `"repository": ["npm-store"]`}}},
+		{"without domainOwner and without the caller's account", []edit{{owner, ""}, {caller, `"x": 0`}}},
+
+		{"with a domainOwner that is no account", []edit{{owner, `"domainOwner": "44445555666",`}}},
+		{"with a domainOwner in other digits", []edit{{owner, `"domainOwner": "44445555666٦",`}}},
+		{"with a domainOwner and a line after it", []edit{{owner, `"domainOwner": "444455556666\n",`}}},
+		{"with a domain of one letter", []edit{{domain, `"domain": "c"`}}},
+		{"with a domain that is too long", []edit{{domain, `"domain": "` + strings.Repeat("d", 51) + `"`}}},
+		{"with a domain in capitals", []edit{{domain, `"domain": "Corp"`}}},
+		{"with a domain that ends in a hyphen", []edit{{domain, `"domain": "corp-"`}}},
+		{"with a domain that is a shell command", []edit{{domain, `"domain": "corp; curl example.com | sh"`}}},
+		{"with a domain that is a path", []edit{{domain, `"domain": "corp/npm"`}}},
+		{"with a repository of one letter", []edit{{repository, `"repository": "n"`}}},
+		{"with a repository that is too long", []edit{{repository, `"repository": "` + strings.Repeat("r", 101) + `"`}}},
+		{"with a repository that is an option", []edit{{repository, `"repository": "--endpoint-url"`}}},
+		{"with a repository that is a substitution", []edit{{repository, `"repository": "$(id)"`}}},
+		{"with a repository that climbs", []edit{{repository, `"repository": "../npm"`}}},
+		{"with a repository of two lines", []edit{{repository, `"repository": "npm\nstore"`}}},
+		{"with an escape character in the repository", []edit{{repository, `"repository": "npm\u001b[2J"`}}},
+		{"with a NUL in the repository", []edit{{repository, `"repository": "npm\u0000"`}}},
+		{"with a repository in look-alike letters", []edit{{repository, `"repository": "npm-stоre"`}}},
+		{"with a repository that is not UTF-8", []edit{{repository, "\"repository\": \"npm\xff\""}}},
+
+		{"without account", []edit{{`"account"`, `"x"`}}},
+		{"with an account that is none", []edit{{`"account": "111122223333"`, `"account": "root"`}}},
+		{"with an account of another type", []edit{{`"account": "111122223333"`, `"account": 111122223333`}}},
+		{"without region", []edit{{region, `"x": 0`}}},
+		{"from one Region about another", []edit{{awsRegion, `"awsRegion": "us-east-1"`}}},
+	} {
+		t.Run(test.name, func(t *testing.T) { refuses(t, edited(t, test.edits...)) })
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	sample := samples(t)["associate-external-connection.json"]
+	deep := func(open, shut string) []byte {
+		const levels = 200_000
+		return []byte(`{"source":"aws.codeartifact","detail-type":"AWS API Call via CloudTrail","detail":` +
+			strings.Repeat(open, levels) + "0" + strings.Repeat(shut, levels) + `}`)
+	}
+	for name, payload := range map[string][]byte{
+		"nothing":                              nil,
+		"white space":                          []byte(" \n"),
+		"null":                                 []byte("null"),
+		"a number":                             []byte("7"),
+		"text":                                 []byte(`"{}"`),
+		"a list of events":                     []byte("[" + string(sample) + "]"),
+		"what is not JSON":                     []byte("source=portcullis"),
+		"two events":                           append(bytes.Clone(sample), sample...),
+		"half an event":                        sample[:len(sample)/2],
+		"an event without its last character":  bytes.TrimSpace(sample)[:len(bytes.TrimSpace(sample))-1],
+		"lists in lists, 200,000 deep":         deep("[", "]"),
+		"objects in objects, 200,000 deep":     deep(`{"a":`, "}"),
+		"a source of another type":             []byte(`{"source":["portcullis"],"detail-type":"Sweep Requested","detail":{"by":"hand"}}`),
+		"a replay-name of another type":        []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand"},"replay-name":true}`),
+		"a sweep without detail":               []byte(`{"source":"portcullis","detail-type":"Sweep Requested"}`),
+		"a sweep with a detail of null":        []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":null}`),
+		"a sweep by nobody":                    []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{}}`),
+		"a sweep by somebody else":             []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"Schedule"}}`),
+		"a sweep with a by that is not a word": []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":["hand"]}}`),
+	} {
+		t.Run(name, func(t *testing.T) { refuses(t, payload) })
+	}
+}
+
+func refuses(t *testing.T, payload []byte) {
+	t.Helper()
+	got, err := trigger.Parse(payload)
+	if !errors.Is(err, trigger.ErrUnreadable) {
+		t.Errorf("error %v, want one that is ErrUnreadable", err)
+	}
+	if diff := cmp.Diff(trigger.Trigger{}, got); diff != "" {
+		t.Errorf("trigger beside the error (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseIgnores(t *testing.T) {
+	for name, payload := range map[string][]byte{
+		"an object of somebody else's":        []byte(`{"Records":[{"eventSource":"aws:sqs"}]}`),
+		"an event without detail":             []byte(`{"source":"aws.health","detail-type":"AWS Health Event"}`),
+		"the call as another source tells it": edited(t, edit{`"source": "aws.codeartifact"`, `"source": "com.example"`}),
+		"the call of another service":         edited(t, edit{"codeartifact.amazonaws.com", "proton.amazonaws.com"}),
+		"a name that only begins alike":       edited(t, edit{"AssociateExternalConnection", "AssociateExternalConnections"}),
+		"a name in other capitals":            edited(t, edit{"AssociateExternalConnection", "associateExternalConnection"}),
+		"our own reports":                     []byte(`{"source":"portcullis","detail-type":"Run Summary","detail":{"by":"hand"}}`),
+		"a sweep that somebody else asks for": []byte(`{"source":"com.example","detail-type":"Sweep Requested","detail":{"by":"hand"}}`),
+		"a sweep replayed from an archive":    []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand"},"replay-name":"r"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := trigger.Parse(payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Cause != trigger.None || got.Ignored == "" || got.Repository != (trigger.Repository{}) {
+				t.Errorf("got %+v, want one that is ignored, with a reason", got)
+			}
+		})
+	}
+}
+
+func TestParseReadsAMegabyteInNoTime(t *testing.T) {
+	padding := `"padding": "` + strings.Repeat("x", 1<<20) + `",`
+	start := time.Now()
+	got, err := trigger.Parse(edited(t, edit{parameters, parameters + padding}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(association(), got); diff != "" {
+		t.Errorf("trigger (-want +got):\n%s", diff)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// FuzzParse holds what the rest of the program relies on, whatever arrives.
+func FuzzParse(f *testing.F) {
+	for _, payload := range samples(f) {
+		f.Add(payload)
+	}
+	f.Add([]byte("null"))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		got, err := trigger.Parse(payload)
+		if err != nil {
+			refuses(t, payload)
+			return
+		}
+		switch got.Cause {
+		case trigger.Event:
+			r := got.Repository
+			if !digits(r.Owner) || !digits(got.Account) || got.Region == "" {
+				t.Errorf("owner %q, account %q, Region %q", r.Owner, got.Account, got.Region)
+			}
+			if !name(r.Domain, 50, "-") || r.Domain != strings.ToLower(r.Domain) || !name(r.Name, 100, "._-") {
+				t.Errorf("domain %q, repository %q", r.Domain, r.Name)
+			}
+			if got.Ignored != "" {
+				t.Errorf("it is to be looked at, and ignored: %s", got.Ignored)
+			}
+		case trigger.Sweep, trigger.Hand:
+			if diff := cmp.Diff(trigger.Trigger{Cause: got.Cause, ID: got.ID}, got); diff != "" {
+				t.Errorf("a sweep says where to look (-want +got):\n%s", diff)
+			}
+		case trigger.None:
+			if got.Ignored == "" || got.Repository != (trigger.Repository{}) {
+				t.Errorf("got %+v", got)
+			}
+		default:
+			t.Errorf("cause %q", got.Cause)
+		}
+	})
+}
+
+func digits(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
+
+// name reports whether s has 2 to most characters, which are ASCII letters and
+// digits and, but for the first, some others.
+func name(s string, most int, others string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	return len(s) >= 2 && len(s) <= most && strings.Trim(s, letters+others) == "" && strings.Contains(letters, s[:1])
+}
+
+func samples(t testing.TB) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("there are no samples (%v)", err)
+	}
+	list := map[string][]byte{}
+	for _, path := range paths {
+		payload, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list[filepath.Base(path)] = payload
+	}
+	return list
+}
