@@ -1,0 +1,385 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"portcullis/shared/localaws"
+	"portcullis/shared/localaws/eventbridge"
+	"portcullis/shared/localaws/lambda"
+)
+
+// twoDomains adds a second domain beside corp, with one violation in each.
+func twoDomains(s *stage) {
+	s.repo("app", "public:npmjs")
+	s.repo("quiet")
+	s.artifact.AddDomain(home, region, "lab").AddRepository("tool").Connect("public:pypi")
+}
+
+const (
+	inCorp = "DisassociateExternalConnection corp/app public:npmjs"
+	inLab  = "DisassociateExternalConnection lab/tool public:pypi"
+)
+
+// A bad answer makes its own part of the estate undetermined. Nothing in that part
+// is disconnected, and the rest goes on.
+func TestABadReadIsNeverNothingThere(t *testing.T) {
+	t.Parallel()
+	corp := func(input map[string]any) bool { return input["domain"] == "corp" }
+	app := func(input map[string]any) bool { return input["domain"] == "corp" && input["repository"] == "app" }
+	for _, row := range []struct {
+		name   string
+		fault  localaws.Fault
+		writes []string
+		code   string // of the undetermined finding
+	}{
+		{"the domains cannot be listed", localaws.Fault{Operation: "ListDomains", Kind: localaws.Fail(403, "AccessDeniedException", "no")}, nil, "access-denied"},
+		{"the second page of the domains fails", localaws.Fault{Operation: "ListDomains", Match: hasToken, Kind: localaws.Fail(403, "AccessDeniedException", "no")}, nil, "access-denied"},
+		{"one domain cannot be listed", localaws.Fault{Operation: "ListRepositoriesInDomain", Match: corp, Kind: localaws.Fail(403, "AccessDeniedException", "no")}, []string{inLab}, "access-denied"},
+		{"the second page of one domain fails", localaws.Fault{Operation: "ListRepositoriesInDomain", Match: and(corp, hasToken), Kind: localaws.Fail(400, "ValidationException", "no")}, []string{inLab}, "invalid"},
+		{"a page of one domain points back to itself", localaws.Fault{Operation: "ListRepositoriesInDomain", Match: corp, Kind: localaws.Body(200, `{"repositories":[],"nextToken":"again"}`)}, []string{inLab}, "malformed"},
+		{"a page of one domain has no list", localaws.Fault{Operation: "ListRepositoriesInDomain", Match: corp, Kind: localaws.Body(200, `{}`)}, []string{inLab}, "malformed"},
+		{"a page of one domain has a list of nothing known", localaws.Fault{Operation: "ListRepositoriesInDomain", Match: corp, Kind: localaws.Body(200, `{"repositories":[{}]}`)}, []string{inLab}, "malformed"},
+		{"the administered repositories cannot be listed", localaws.Fault{Operation: "ListRepositories", Kind: localaws.Fail(403, "AccessDeniedException", "no")}, []string{inCorp, inLab}, "access-denied"},
+		{"one repository cannot be described", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Fail(403, "AccessDeniedException", "no")}, []string{inLab}, "access-denied"},
+		{"a repository is described as {}", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Body(200, `{}`)}, []string{inLab}, "malformed"},
+		{"a repository is described as null", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Body(200, `{"repository":null}`)}, []string{inLab}, "malformed"},
+		{"a description is an empty body", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Body(200, ``)}, []string{inLab}, "malformed"},
+		{"a description is about another repository", localaws.Fault{Operation: "DescribeRepository", Match: app,
+			Kind: localaws.Body(200, `{"repository":{"domainName":"corp","domainOwner":"111122223333","name":"other","externalConnections":[{"externalConnectionName":"public:npmjs"}],"upstreams":[]}}`)}, []string{inLab}, "malformed"},
+		{"a description has no list of connections", localaws.Fault{Operation: "DescribeRepository", Match: app,
+			Kind: localaws.Body(200, `{"repository":{"domainName":"corp","domainOwner":"111122223333","name":"app","upstreams":[]}}`)}, []string{inLab}, "malformed"},
+		{"a description has a connection without a name", localaws.Fault{Operation: "DescribeRepository", Match: app,
+			Kind: localaws.Body(200, `{"repository":{"domainName":"corp","domainOwner":"111122223333","name":"app","externalConnections":[{}],"upstreams":[]}}`)}, []string{inLab}, "malformed"},
+		{"a page of HTML comes with status 200", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.HTML(200)}, []string{inLab}, "malformed"},
+		{"a page of HTML comes with status 404", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.HTML(404)}, []string{inLab}, "malformed"},
+		{"a bare 404 is no proof that it is gone", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Fail(404, "", "not here")}, []string{inLab}, "error"},
+		{"the body is cut short", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Truncate()}, []string{inLab}, "malformed"},
+		{"the body is flooded", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Pad(5)}, []string{inLab}, "malformed"},
+		{"the credentials are not accepted for one call", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Fail(403, "ExpiredTokenException", "old")}, []string{inLab}, "credentials"},
+		{"somebody redirects", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Redirect("http://127.0.0.1:9/")}, []string{inLab}, "error"},
+		{"a server hangs", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Hang()}, []string{inLab}, "timeout"},
+		{"a server drips", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Drip(time.Second)}, []string{inLab}, "timeout"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, "enforce", everything)
+			twoDomains(s)
+			if strings.Contains(row.name, "second page") {
+				// The program asks for 1,000 a page; a first page that is cut short stands in for a large estate.
+				cut(s, row.fault.Operation)
+			}
+			s.world.Inject(row.fault)
+			out := s.sweep()
+			s.wantWrites(row.writes...)
+			if out.Complete || out.Verdicts["undetermined"] != 1 {
+				t.Errorf("summary: %+v", out)
+			}
+			var codes []string
+			for _, f := range s.reported("Finding") {
+				if f.Verdict == "undetermined" {
+					codes = append(codes, f.Code)
+				}
+			}
+			if diff := cmp.Diff([]string{row.code}, codes); diff != "" {
+				t.Errorf("codes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func hasToken(input map[string]any) bool { token, _ := input["nextToken"].(string); return token != "" }
+
+func and(a, b func(map[string]any) bool) func(map[string]any) bool {
+	return func(input map[string]any) bool { return a(input) && b(input) }
+}
+
+// cut has the first page of a list carry a token, so that there is a second one.
+func cut(s *stage, operation string) {
+	page := map[string]string{
+		"ListDomains":              `{"domains":[{"name":"corp","owner":"111122223333","status":"Active"}],"nextToken":"more"}`,
+		"ListRepositoriesInDomain": `{"repositories":[{"name":"app","domainName":"corp","domainOwner":"111122223333"}],"nextToken":"more"}`,
+	}[operation]
+	s.world.Inject(localaws.Fault{Operation: operation, Kind: localaws.Body(200, page), Match: func(input map[string]any) bool {
+		return !hasToken(input) && (operation == "ListDomains" || input["domain"] == "corp")
+	}})
+}
+
+func TestWhatIsOnlyForAMomentIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, retries := range []string{"false", "true"} { // the SDK's own retries must not matter
+		for _, row := range []struct {
+			name string
+			kind localaws.Kind
+		}{
+			{"throttling", localaws.Fail(429, "ThrottlingException", "slow down")},
+			{"throttling without a type", localaws.Fail(429, "", "slow down")},
+			{"throttling as HTML", localaws.HTML(429)},
+			{"a server error", localaws.Fail(500, "InternalServerException", "oops")},
+			{"a gateway's error", localaws.HTML(503)},
+			{"a reset connection", localaws.Reset()},
+			{"a body cut short", localaws.Truncate()},
+			{"a chunked body cut short", localaws.TruncateChunked()},
+		} {
+			t.Run(row.name+", AWS_NEW_RETRIES_2026="+retries, func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, "enforce", everything, env("AWS_NEW_RETRIES_2026", retries))
+				twoDomains(s)
+				for _, operation := range []string{"ListDomains", "ListRepositories", "ListRepositoriesInDomain", "DescribeRepository"} {
+					s.world.Inject(localaws.Fault{Operation: operation, Kind: row.kind, Times: 2})
+				}
+				if out := s.sweep(); !out.Complete || out.Outcomes["applied"] != 2 {
+					t.Errorf("summary: %+v", out)
+				}
+				s.wantWrites(inCorp, inLab)
+			})
+		}
+	}
+}
+
+func TestAWriteIsAttemptedOnceAndThenLookedAt(t *testing.T) {
+	t.Parallel()
+	for _, retries := range []string{"false", "true"} {
+		for _, row := range []struct {
+			name    string
+			kind    localaws.Kind
+			when    localaws.When
+			outcome string
+			failed  bool // the run ends with an error
+		}{
+			{"answer lost after the effect", localaws.Reset(), localaws.After, "applied answer-lost", false},
+			{"server error after the effect", localaws.Fail(500, "InternalServerException", "oops"), localaws.After, "applied answer-lost", false},
+			{"answer that makes no sense", localaws.HTML(200), localaws.After, "applied answer-lost", false},
+			{"connection lost before the effect", localaws.Reset(), localaws.Before, "failed answer-lost", true},
+			{"throttling", localaws.Fail(429, "ThrottlingException", "slow down"), localaws.Before, "failed refused", true},
+			{"access denied", localaws.Fail(403, "AccessDeniedException", "no"), localaws.Before, "failed refused", true},
+			{"conflict", localaws.Fail(409, "ConflictException", "busy"), localaws.Before, "failed refused", true},
+			{"not found although it is there", localaws.Fail(404, "ResourceNotFoundException", "no"), localaws.Before, "failed refused", true},
+			{"success that did nothing", localaws.Body(200, `{"repository":{}}`), localaws.Before, "failed no-effect", true},
+		} {
+			t.Run(row.name+", AWS_NEW_RETRIES_2026="+retries, func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, "enforce", everything, env("AWS_NEW_RETRIES_2026", retries))
+				s.repo("app", "public:npmjs")
+				s.world.Inject(localaws.Fault{Operation: "DisassociateExternalConnection", Kind: row.kind, When: row.when})
+				_, err := s.invoke(sweep)
+				if (err != nil) != row.failed {
+					t.Errorf("error: %v", err)
+				}
+				calls := 0
+				for _, c := range s.world.Calls() {
+					if c.Operation == "DisassociateExternalConnection" {
+						calls++
+					}
+				}
+				if calls != 1 {
+					t.Errorf("%d calls, want 1", calls)
+				}
+				if got := s.outcomes()["corp/app public:npmjs"]; got != row.outcome {
+					t.Errorf("outcome %q, want %q", got, row.outcome)
+				}
+			})
+		}
+	}
+}
+
+// Somebody is at work between the reading and the write.
+func TestTheSecondReadingDecides(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name      string
+		meanwhile func(*stage)
+		outcome   string
+		writes    []string
+	}{
+		{"the connection is gone", func(s *stage) { s.corp.Repository("app").Connect() }, "already-done gone", nil},
+		{"the repository is gone", func(s *stage) { s.corp.Repository("app").Remove() }, "already-done gone", nil},
+		{"another connection has taken its place", func(s *stage) { s.corp.Repository("app").Connect("public:pypi") }, "already-done gone", nil},
+		{"it cannot be read any more", func(s *stage) {
+			s.world.Inject(localaws.Fault{Operation: "DescribeRepository", Kind: localaws.Fail(403, "AccessDeniedException", "no")})
+		}, "withheld undetermined", nil},
+		{"nothing has changed", func(*stage) {}, "applied verified", []string{inCorp}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, "enforce", everything)
+			s.repo("app", "public:npmjs")
+			// It happens once the first reading has its answer, before the second.
+			s.world.Inject(localaws.Fault{Operation: "DescribeRepository", Times: 1, When: localaws.After, Kind: localaws.Meanwhile(func() { row.meanwhile(s) })})
+			s.sweep()
+			s.wantWrites(row.writes...)
+			if got := s.outcomes()["corp/app public:npmjs"]; got != row.outcome {
+				t.Errorf("outcome %q, want %q", got, row.outcome)
+			}
+		})
+	}
+}
+
+func TestSomebodyElseDisconnectsAtTheSameMoment(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", everything)
+	app := s.repo("app", "public:npmjs")
+	s.world.Inject(localaws.Fault{Operation: "DisassociateExternalConnection", Kind: localaws.Meanwhile(func() { app.Connect() })})
+	s.sweep()
+	if got := s.outcomes()["corp/app public:npmjs"]; got != "already-done gone" {
+		t.Errorf("outcome %q", got)
+	}
+}
+
+// The process is killed at every call that it makes, before and after the call
+// took effect. Whatever was written must have its intent in the log.
+func TestAKillAtAnyPointLeavesNoWriteWithoutItsIntent(t *testing.T) {
+	t.Parallel()
+	for _, when := range []localaws.When{localaws.Before, localaws.After} {
+		wrote := 0
+		for n := 0; ; n++ {
+			s := newStage(t, "enforce", everything)
+			twoDomains(s)
+			fault := s.world.Inject(localaws.Fault{Skip: n, Times: 1, When: when, Kind: localaws.Meanwhile(s.function.Kill)})
+			_, err := s.invoke(sweep)
+			if fault.Count() == 0 {
+				if n < 10 || err != nil {
+					t.Fatalf("a run makes only %d calls (%v)", n, err)
+				}
+				break
+			}
+			if err == nil {
+				t.Fatalf("killed at call %d, and yet it answered", n)
+			}
+			intents := strings.Join(intended(s), "\n")
+			for _, w := range s.writes() {
+				wrote++
+				if !strings.Contains(intents, w) {
+					t.Errorf("killed at call %d: %q has no intent", n, w)
+				}
+			}
+
+			// The next sweep makes good what was left.
+			s.sweep()
+			if again := s.sweep(); again.Verdicts["violation"] != 0 || !again.Complete {
+				t.Errorf("killed at call %d: after two more sweeps %+v", n, again)
+			}
+			if n := len(s.writes()); n != 2 {
+				t.Errorf("killed at call %d: %d writes in all, want 2", n, n)
+			}
+		}
+		if wrote == 0 {
+			t.Error("no kill came after a write: the test proves nothing")
+		}
+	}
+}
+
+// intended lists the writes that the log announces, in the form of stage.writes.
+func intended(s *stage) []string {
+	var list []string
+	for _, line := range s.function.Logs() {
+		var record struct {
+			Message string
+			Action  struct {
+				Call struct {
+					Operation string
+					Input     map[string]string
+				}
+				Undo   []json.RawMessage
+				Before struct{ ExternalConnections []string }
+			}
+		}
+		if json.Unmarshal([]byte(line), &record) == nil && record.Message == "intent" {
+			in := record.Action.Call.Input
+			if len(record.Action.Undo) == 0 || !slices.Contains(record.Action.Before.ExternalConnections, in["externalConnection"]) {
+				s.t.Errorf("an intent without undo or state: %s", line)
+			}
+			list = append(list, fmt.Sprintf("%s %s/%s %s", record.Action.Call.Operation, in["domain"], in["repository"], in["externalConnection"]))
+		}
+	}
+	return list
+}
+
+func TestNothingIsBegunCloseToTheDeadline(t *testing.T) {
+	t.Parallel()
+	// Of 22 seconds, 20 are the margin: the first reading uses up the rest.
+	s := newStage(t, "enforce", everything, timeout(22*time.Second))
+	s.repo("app", "public:npmjs")
+	s.repo("web", "public:npmjs")
+	s.world.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 2, Times: 1, Kind: localaws.Meanwhile(func() { time.Sleep(2500 * time.Millisecond) })})
+	out := s.sweep()
+	s.wantWrites()
+	if out.Outcomes["withheld"] != 2 {
+		t.Errorf("summary: %+v", out)
+	}
+	for resource, outcome := range s.outcomes() {
+		if outcome != "withheld deadline" {
+			t.Errorf("%s: %s", resource, outcome)
+		}
+	}
+}
+
+func TestEventsThatTheBusRefusesAreSentAgainAndNeverLostInSilence(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "monitor", everything)
+	s.repo("app", "public:npmjs")
+	var offered atomic.Int32
+	s.events.FailEntries(func(int, eventbridge.Event) string {
+		if offered.Add(1) <= 2 {
+			return "ThrottlingException"
+		}
+		return ""
+	})
+	s.sweep()
+	if f, o, r := len(s.reported("Finding")), len(s.reported("Action Outcome")), len(s.reported("Run Summary")); f != 1 || o != 1 || r != 1 {
+		t.Errorf("%d findings, %d outcomes, %d summaries on the bus", f, o, r)
+	}
+
+	s.events.FailEntries(func(_ int, e eventbridge.Event) string {
+		if e.DetailType == "Finding" {
+			return "InternalFailure"
+		}
+		return ""
+	})
+	_, err := s.invoke(sweep)
+	var failure *lambda.FunctionError
+	if !errors.As(err, &failure) || !strings.Contains(failure.Message, "1 events were not delivered") {
+		t.Errorf("error: %v", err)
+	}
+	if !slices.ContainsFunc(s.function.Logs(), func(line string) bool {
+		return strings.Contains(line, `"event not delivered"`) && strings.Contains(line, `"detail":{"version":1`) && strings.Contains(line, "corp/app")
+	}) {
+		t.Error("the event is not in the log")
+	}
+}
+
+func TestAFunctionThatCannotBeSureDoesNotStart(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, mode, policy, says string
+	}{
+		{"a policy with a misspelt key", "enforce", strings.Replace(everything, "allow:", "alow:", 1), `policy.yaml:5:3: unknown key \"alow\"; write \"allow\"`},
+		{"an empty policy", "enforce", "", "policy.yaml"},
+		{"a policy without the control's section", "monitor", "version: 1\nlimits: {count: 1, share: 1%}\n", "has no section external_connections"},
+		{"a mode that does not exist", "enforced", everything, `mode \"enforced\" is none of off, monitor and enforce`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, row.mode, row.policy)
+			s.repo("app", "public:npmjs")
+			_, err := s.invoke(sweep)
+			if err == nil {
+				t.Fatal("it ran")
+			}
+			if logs := strings.Join(s.function.Logs(), "\n"); !strings.Contains(logs, row.says) || !strings.Contains(logs, `"level":"ERROR"`) {
+				t.Errorf("the log does not say %q:\n%s", row.says, logs)
+			}
+			if calls := s.world.Calls(); len(calls) != 0 {
+				t.Errorf("%d calls were made", len(calls))
+			}
+		})
+	}
+}

@@ -1,0 +1,61 @@
+package externalconn
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
+
+	"portcullis/shared/awsio"
+	"portcullis/shared/control"
+	"portcullis/shared/policy"
+)
+
+// actor carries out the actions of one run. See [control.Actor].
+type actor struct {
+	read   Reader
+	write  Writer
+	scope  control.Scope
+	policy policy.ExternalConnections
+	clock  *awsio.Clock
+}
+
+func (a *actor) Recheck(ctx context.Context, action control.Action) control.Plan {
+	name, err := parseARN(action.Resource)
+	if err != nil {
+		return control.Plan{Findings: []control.Finding{{ID: action.ID, Verdict: control.Undetermined, Reason: err.Error()}}}
+	}
+	return Decide(ObserveOne(ctx, a.read, a.scope, name), a.policy, a.clock.Now())
+}
+
+func (a *actor) Write(ctx context.Context, action control.Action) (control.Answer, error) {
+	name, err := parseARN(action.Resource)
+	if err != nil {
+		return control.Refused, err
+	}
+	// The call names the connection, so it cannot hit one that has taken its place.
+	_, err = a.write.DisassociateExternalConnection(ctx, &codeartifact.DisassociateExternalConnectionInput{
+		Domain: &name.Domain, DomainOwner: &name.Owner, Repository: &name.Repo, ExternalConnection: &action.Subject,
+	})
+	return awsio.Answer(err), err
+}
+
+// Verify is true where the connection is not there any more, also because the
+// whole repository is not.
+func (a *actor) Verify(ctx context.Context, action control.Action) (bool, error) {
+	name, err := parseARN(action.Resource)
+	if err != nil {
+		return false, err
+	}
+	o := ObserveOne(ctx, a.read, a.scope, name)
+	if len(o.Unread) > 0 {
+		return false, fmt.Errorf("reading %s again: %s", name, o.Unread[0].Reason)
+	}
+	for _, repo := range o.Connected {
+		if slices.Contains(repo.Connections, action.Subject) {
+			return false, nil
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,96 @@
+package localaws_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"portcullis/shared/localaws"
+	"portcullis/shared/localaws/codeartifact"
+	"portcullis/shared/localaws/eventbridge"
+)
+
+// The AWS CLI is a client that shares no code with the Go SDK.
+func TestTheAWSCLIUnderstands(t *testing.T) {
+	cli, err := exec.LookPath("aws")
+	if err != nil {
+		t.Skip("the AWS CLI is not installed: nothing was checked against a client other than the Go SDK")
+	}
+	w, err := localaws.New(start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	packages, events := codeartifact.New(w), eventbridge.New(w)
+	corp := packages.AddDomain(account, region, "corp")
+	for _, name := range []string{"a1", "a2", "a3"} {
+		corp.AddRepository(name)
+	}
+	packages.SetPageSize(2)
+
+	// run returns what the CLI printed, as JSON or else as text.
+	run := func(t *testing.T, args ...string) any {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), cli, args...)
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
+		cmd.Env = append(cmd.Env, w.Environment(account, region)...)
+		cmd.Env = append(cmd.Env, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
+			"AWS_MAX_ATTEMPTS=1", "AWS_PAGER=", "AWS_DEFAULT_OUTPUT=json", "NO_PROXY=127.0.0.1")
+		out, err := cmd.Output()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return strings.TrimSpace(string(exit.Stderr))
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		var decoded any
+		if err := json.Unmarshal(out, &decoded); err != nil {
+			t.Fatalf("%v in %s", err, out)
+		}
+		return decoded
+	}
+	same := func(t *testing.T, want, got any) {
+		t.Helper()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	// on runs an operation on the repository a1 and returns its connections and upstreams.
+	on := func(t *testing.T, operation string, more ...string) any {
+		t.Helper()
+		args := []string{"codeartifact", operation, "--domain", "corp", "--domain-owner", account, "--repository", "a1",
+			"--query", "repository.[externalConnections,upstreams]"}
+		return run(t, append(args, more...)...)
+	}
+	connected := []any{
+		[]any{map[string]any{"externalConnectionName": "public:npmjs", "packageFormat": "npm", "status": "Available"}}, []any{},
+	}
+
+	same(t, []any{"corp"}, run(t, "codeartifact", "list-domains", "--query", "domains[].name"))
+	same(t, []any{"a1", "a2", "a3"}, run(t, "codeartifact", "list-repositories", "--query", "repositories[].name"))
+	same(t, []any{"a1", "a2", "a3"}, run(t, "codeartifact", "list-repositories-in-domain", "--domain", "corp",
+		"--page-size", "1", "--query", "repositories[].name"))
+	same(t, connected, on(t, "associate-external-connection", "--external-connection", "public:npmjs"))
+	const refused = "An error occurred (ValidationException) when calling the AssociateExternalConnection operation: " +
+		"ExternalConnections for repositories are currently limited to 1"
+	second := fmt.Sprint(on(t, "associate-external-connection", "--external-connection", "public:pypi"))
+	if !strings.Contains(second, refused) {
+		t.Errorf("got %s", second)
+	}
+	same(t, connected, on(t, "describe-repository"))
+	same(t, []any{[]any{}, []any{}}, on(t, "disassociate-external-connection", "--external-connection", "public:npmjs"))
+	const entries = `[{"Source":"portcullis","DetailType":"Summary","Detail":"{}"},
+		{"Source":"aws.x","DetailType":"Summary","Detail":"{}"}]`
+	same(t, []any{1.0, "NotAuthorizedForSourceException"}, run(t, "events", "put-events", "--entries", entries,
+		"--query", "[FailedEntryCount, Entries[1].ErrorCode]"))
+	if n := len(events.Events(account, region, "default")); n != 1 {
+		t.Errorf("the bus has %d events", n)
+	}
+}

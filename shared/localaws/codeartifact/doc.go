@@ -1,0 +1,10 @@
+// Package codeartifact is the CodeArtifact of a [localaws.World]: domains, repositories, their external connections,
+// upstreams and tags. Packages are not there.
+//
+// It speaks REST-JSON as the API reference prints it (https://docs.aws.amazon.com/codeartifact/latest/APIReference/).
+// It is stricter than AWS in one point: a member that an operation does not have is refused, because in a test that is
+// always a mistake. Where AWS documents nothing, the comment at that place says so.
+//
+// Setup through [Service], [Domain] and [Repository] goes past quotas, access and validation, so that a test can build
+// any state. The table in route.go is the list of operations; state.go is what they work on.
+package codeartifact

@@ -1,0 +1,44 @@
+package codeartifact
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// page returns the next items that the request asks for among those that keep wants, and the token of the page after
+// them, if there are more. A token names the last item and the list it belongs to, so a page is right also when items
+// came or went in between, and the token of another list is refused.
+func page[T interface{ key() string }](
+	s *Service, rq request, list *sorted[T], keep func(T) bool,
+) (items []T, next *string, err error) {
+	size := s.pageSize
+	if rq.MaxResults != nil {
+		size = *rq.MaxResults
+	}
+	name := strings.Join([]string{rq.operation, rq.Account, rq.Region, rq.owner(), rq.Domain,
+		rq.AdministratorAccount, rq.RepositoryPrefix}, " ")
+	start := 0
+	if rq.NextToken != nil {
+		decoded, err := base64.RawURLEncoding.DecodeString(*rq.NextToken)
+		last, found := strings.CutPrefix(string(decoded), name+"\n")
+		if err != nil || !found {
+			return nil, nil, invalid("FIELD_VALIDATION_FAILED", "nextToken is not one of this list")
+		}
+		start, found = list.search(last)
+		if found {
+			start++
+		}
+	}
+	items = []T{} // an empty list is sent as [], not left out
+	for _, item := range list.items[start:] {
+		if !keep(item) {
+			continue
+		}
+		if len(items) == size {
+			token := base64.RawURLEncoding.EncodeToString([]byte(name + "\n" + items[size-1].key()))
+			return items, &token, nil
+		}
+		items = append(items, item)
+	}
+	return items, nil, nil
+}

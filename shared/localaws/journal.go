@@ -1,0 +1,53 @@
+package localaws
+
+import (
+	"slices"
+	"time"
+)
+
+// A Call is one request as it was served. Its Input is shared: do not change it.
+type Call struct {
+	Time                                time.Time // by the World's clock
+	RequestID                           string
+	Account, Region, Service, Operation string // empty as far as the request could not be read
+	UserAgent                           string
+	Input                               map[string]any // by the names of the API, as decoded JSON
+	Write                               bool           // the operation may change something
+	// Executed says that the service itself took the request: no throttling, no fault and no unreadable input stood
+	// before it. It may still have refused, and its answer may have been lost.
+	Executed bool
+	Changed  bool // state is different from before
+	// Status and ErrorCode are those of the answer that was to be sent, 0 where none was.
+	Status    int
+	ErrorCode string
+}
+
+// Calls returns every request so far, in the order of effects.
+func (w *World) Calls() []Call {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.calls)
+}
+
+// Writes returns the writes among Calls that were executed, whatever the service then said to them.
+func (w *World) Writes() []Call {
+	return slices.DeleteFunc(w.Calls(), func(c Call) bool { return !c.Write || !c.Executed })
+}
+
+// OnCall has f called for every request from now on: after its effect, before its answer, and outside the lock, so that
+// f may use the World. The client waits for f. Of requests that run at the same time, f may hear in another order than
+// Calls has.
+func (w *World) OnCall(f func(Call)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.subscribers = append(slices.Clone(w.subscribers), f)
+}
+
+func (w *World) tell(c Call) {
+	w.mu.Lock()
+	subscribers := w.subscribers // copied on write
+	w.mu.Unlock()
+	for _, f := range subscribers {
+		f(c)
+	}
+}
