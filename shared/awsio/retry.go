@@ -58,7 +58,7 @@ func (patient) RetryDelay(attempt int, err error) (time.Duration, error) {
 	if attempt >= 0 && attempt < 6 {
 		bound = min(bound, firstDelay<<attempt)
 	}
-	return max(rand.N(bound), min(retryAfter(err), maxDelay)), nil
+	return max(rand.N(bound), min(retryAfter(err), maxDelay)), nil //nolint:gosec // G404: a delay is no secret
 }
 
 // GetRetryToken is where patience ends.

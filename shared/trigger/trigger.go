@@ -16,6 +16,7 @@ import (
 // Cause is why a run was started.
 type Cause string
 
+// The causes.
 const (
 	Sweep Cause = "sweep" // the schedule: look at everything
 	Hand  Cause = "hand"  // a person: look at everything
@@ -73,7 +74,7 @@ type envelope struct {
 func Parse(payload []byte) (Trigger, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &fields); err != nil {
-		return Trigger{}, fmt.Errorf("%w: %v", ErrUnreadable, err)
+		return Trigger{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	if fields == nil {
 		return Trigger{}, fmt.Errorf("%w: it is null", ErrUnreadable)
@@ -83,7 +84,7 @@ func Parse(payload []byte) (Trigger, error) {
 	}
 	var e envelope
 	if err := json.Unmarshal(payload, &e); err != nil {
-		return Trigger{}, fmt.Errorf("%w: %v", ErrUnreadable, err)
+		return Trigger{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	switch {
 	case e.Replay != "":
@@ -196,7 +197,7 @@ func decode(e envelope, detail any) error {
 		return fmt.Errorf("%w: it has no detail", ErrUnreadable)
 	}
 	if err := json.Unmarshal(e.Detail, detail); err != nil {
-		return fmt.Errorf("%w: %v", ErrUnreadable, err)
+		return fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	return nil
 }

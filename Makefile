@@ -1,0 +1,86 @@
+# The commands of Portcullis, the same by hand and in CI. Plain `make` lists them.
+
+functions := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
+binaries  := $(functions:%=build/%/bootstrap)
+golangci  := go tool -modfile=tools/go.mod golangci-lint
+
+# The deployment that the targets below it work on: `make stop ENV=prod`. samconfig.toml says what they are.
+ENV   := dev
+STACK := portcullis-$(ENV)
+
+.PHONY: help demo test lint validate build deploy stop start invoke-external-connections clean \
+	sound have-go have-sam have-aws
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-28s %s\n", $$1, $$2 }' Makefile
+
+demo: have-go ## watch Portcullis work against a small AWS on this machine
+	go run ./cmd/demo
+
+test: have-go ## run every test
+	go test ./...
+	go -C tools test ./...
+
+# The first three checks need nothing but Go, so they come first.
+lint: have-go ## check format, vet, module files and linters
+	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || \
+		{ echo "not in gofmt's format (gofmt -w . mends it):" $$unformatted >&2; exit 1; }
+	go vet ./...
+	go mod tidy -diff
+	@$(golangci) version >/dev/null || \
+		{ echo "golangci-lint is missing: the module named in tools/go.mod could not be downloaded or built (reason above)" >&2; exit 1; }
+	$(golangci) run
+
+validate: have-go ## check template.yaml against the code, and with AWS's linters where they are installed
+	go test -run Template .
+	tools/validate.sh template.yaml
+
+build: $(binaries) build/sbom.cdx.json ## check the policy, build each function for Lambda (Linux, arm64), list what is in it
+
+# Nothing of this machine goes into a binary, so two builds of one commit are equal byte for byte.
+# Go's own cache decides what to compile again; sound makes make ask it every time.
+$(binaries): build/%/bootstrap: sound
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -buildvcs=false -tags lambda.norpc \
+		-ldflags '-s -w -buildid=' -o $@ ./functions/$*
+
+build/sbom.cdx.json: $(binaries)
+	go -C tools run ./sbom $(binaries:%=../%) >$@.new
+	mv $@.new $@
+
+# `sam build` asks for one target for each function in template.yaml, and says where the result belongs.
+build-ExternalConnectionsOnEvent build-ExternalConnectionsSweep: build/external-connections/bootstrap
+	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
+
+deploy: validate build have-sam ## put the stack into the account of your credentials (ENV=dev or prod)
+	sam build --config-env $(ENV)
+	sam deploy --config-env $(ENV)
+
+stop: have-aws ## let no function of the stack run any more, from now on (STACK, or ENV)
+	tools/stack.sh stop $(STACK)
+
+start: have-aws ## undo stop
+	tools/stack.sh start $(STACK)
+
+invoke-external-connections: have-aws ## sweep now, and print the summary
+	tools/stack.sh sweep $(STACK) ExternalConnectionsSweep
+
+clean: ## remove what build made
+	rm -rf build
+
+# What must be true before anything is built: a policy that the functions take, and modules as go.sum has them.
+sound: have-go
+	go run ./cmd/portcullis policy check
+	go mod verify
+
+# go compares itself with the version that go.mod asks for.
+have-go:
+	@go list -m >/dev/null || \
+		{ echo "Portcullis needs Go $$(sed -n 's/^go \([0-9]*\.[0-9]*\).*/\1/p' go.mod) or newer; the line above says what is wrong here. Install it from https://go.dev/dl/" >&2; exit 1; }
+
+have-sam:
+	@command -v sam >/dev/null || \
+		{ echo "this needs the SAM CLI. Install it from https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html" >&2; exit 1; }
+
+have-aws:
+	@command -v aws >/dev/null || \
+		{ echo "this needs the AWS CLI. Install it from https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html" >&2; exit 1; }
