@@ -51,7 +51,7 @@ build/sbom.cdx.json: $(binaries)
 build-ExternalConnectionsOnEvent build-ExternalConnectionsSweep: build/external-connections/bootstrap
 	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
 
-deploy: validate build have-sam ## put the stack into the account of your credentials (ENV=dev or prod)
+deploy: have-sam validate build ## put the stack into the account of your credentials (ENV=dev or prod)
 	sam build --config-env $(ENV)
 	sam deploy --config-env $(ENV)
 

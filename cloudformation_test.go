@@ -1,0 +1,315 @@
+package portcullis_test
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// template is template.yaml as CloudFormation reads it, with every short tag
+// such as !Ref X in its long form, {"Ref": "X"}.
+type template map[string]any
+
+// readTemplate refuses what CloudFormation would take for something else: it
+// reads YAML 1.1, in which a bare off is false and a bare date is no text.
+func readTemplate(text string) (template, error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+		return nil, err
+	}
+	root, err := value(document.Content[0])
+	if err != nil {
+		return nil, err
+	}
+	return template(root.(map[string]any)), nil
+}
+
+var yaml11Boolean = regexp.MustCompile(`^(?i:y|yes|n|no|on|off)$`)
+
+func value(n *yaml.Node) (any, error) {
+	v, err := untagged(n)
+	if err != nil || !strings.HasPrefix(n.Tag, "!") || strings.HasPrefix(n.Tag, "!!") {
+		return v, err
+	}
+	switch function := n.Tag[1:]; function {
+	case "Ref":
+		return map[string]any{"Ref": v}, nil
+	case "GetAtt":
+		resource, attribute, _ := strings.Cut(v.(string), ".")
+		return map[string]any{"Fn::GetAtt": []any{resource, attribute}}, nil
+	default:
+		return map[string]any{"Fn::" + function: v}, nil
+	}
+}
+
+func untagged(n *yaml.Node) (any, error) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		object := map[string]any{}
+		for i := 0; i < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if _, twice := object[key.Value]; twice {
+				return nil, fmt.Errorf("line %d: key %s stands there twice", key.Line, key.Value)
+			}
+			v, err := value(n.Content[i+1])
+			if err != nil {
+				return nil, err
+			}
+			object[key.Value] = v
+		}
+		return object, nil
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, element := range n.Content {
+			v, err := value(element)
+			if err != nil {
+				return nil, err
+			}
+			list[i] = v
+		}
+		return list, nil
+	case yaml.ScalarNode:
+		if n.Style == 0 && yaml11Boolean.MatchString(n.Value) || n.Tag == "!!timestamp" {
+			return nil, fmt.Errorf("line %d: write %q in quotes, or CloudFormation takes it for something else", n.Line, n.Value)
+		}
+		if n.Tag == "!!int" || n.Tag == "!!bool" {
+			var v any
+			err := n.Decode(&v)
+			return v, err
+		}
+		return n.Value, nil
+	default:
+		return nil, fmt.Errorf("line %d: CloudFormation knows no anchors and aliases", n.Line)
+	}
+}
+
+// stack is what a template comes to under given parameters: only the resources
+// that exist, with every function carried out. What only AWS can fill in stays
+// as a name in angle brackets: <Bus> for !Ref Bus, <Bus.Arn> for !GetAtt Bus.Arn.
+type stack struct {
+	parameters map[string]any
+	resources  map[string]resource
+}
+
+type resource struct {
+	kind       string
+	attributes map[string]any // all but Properties
+	properties map[string]any
+}
+
+// deploy makes a stack. It refuses a function that it does not know, and a name
+// that does not exist under these parameters.
+func (t template) deploy(parameters map[string]string) (stack, error) {
+	d := deployment{t: t, values: map[string]any{
+		"AWS::AccountId": "111122223333", "AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::StackName": "portcullis",
+	}}
+	for name, p := range t.section("Parameters") {
+		d.values[name] = at(p, "Default")
+		if v, ok := parameters[name]; ok {
+			d.values[name] = v
+		}
+	}
+	s := stack{d.values, map[string]resource{}}
+	for name, r := range t.section("Resources") {
+		if condition, ok := at(r, "Condition").(string); ok && !d.condition(condition) {
+			continue
+		}
+		s.resources[name] = resource{kind: at(r, "Type").(string)}
+	}
+	d.stack = s
+	for name, r := range s.resources {
+		written := maps.Clone(t.section("Resources")[name].(map[string]any))
+		r.properties, _ = d.eval(written["Properties"]).(map[string]any)
+		if r.kind == "AWS::Serverless::Function" {
+			globals, _ := d.eval(at(t["Globals"], "Function")).(map[string]any)
+			r.properties = merge(globals, r.properties)
+		}
+		delete(written, "Properties")
+		r.attributes = written
+		s.resources[name] = r
+	}
+	d.eval(t["Outputs"])
+	if len(d.problems) > 0 {
+		return s, fmt.Errorf("under %v: %s", parameters, strings.Join(d.problems, "; "))
+	}
+	return s, nil
+}
+
+// merge lays b over a, objects key by key, as SAM does with Globals.
+func merge(a, b map[string]any) map[string]any {
+	merged := maps.Clone(a)
+	for key, v := range b {
+		below, isObject := merged[key].(map[string]any)
+		if above, ok := v.(map[string]any); ok && isObject {
+			v = merge(below, above)
+		}
+		merged[key] = v
+	}
+	return merged
+}
+
+func (t template) section(name string) map[string]any {
+	section, _ := t[name].(map[string]any)
+	return section
+}
+
+type deployment struct {
+	t        template
+	values   map[string]any // of parameters and pseudo parameters
+	stack    stack
+	problems []string
+}
+
+// noValue is AWS::NoValue: whatever has it is left out.
+type noValue struct{}
+
+func (d *deployment) eval(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if len(v) == 1 {
+			for name, argument := range v {
+				if name == "Ref" || strings.HasPrefix(name, "Fn::") {
+					return d.call(name, argument)
+				}
+			}
+		}
+		object := map[string]any{}
+		for key, inner := range v {
+			if inner = d.eval(inner); inner != (any)(noValue{}) {
+				object[key] = inner
+			}
+		}
+		return object
+	case []any:
+		list := []any{}
+		for _, element := range v {
+			if element = d.eval(element); element != (any)(noValue{}) {
+				list = append(list, element)
+			}
+		}
+		return list
+	default:
+		return v
+	}
+}
+
+func (d *deployment) call(function string, argument any) any {
+	list, _ := argument.([]any)
+	switch function {
+	case "Ref":
+		return d.name(argument.(string), "")
+	case "Fn::GetAtt":
+		return d.name(list[0].(string), list[1].(string))
+	case "Fn::If":
+		if d.condition(list[0].(string)) {
+			return d.eval(list[1])
+		}
+		return d.eval(list[2])
+	case "Fn::Equals":
+		return fmt.Sprint(d.eval(list[0])) == fmt.Sprint(d.eval(list[1]))
+	case "Fn::Not":
+		return d.eval(list[0]) != true
+	case "Fn::FindInMap":
+		found := at(d.t["Mappings"], list[0].(string), fmt.Sprint(d.eval(list[1])), list[2].(string))
+		if found == nil {
+			d.problems = append(d.problems, fmt.Sprintf("there is no %v in the mappings", list))
+		}
+		return found
+	case "Fn::Sub":
+		return d.sub(argument)
+	default:
+		d.problems = append(d.problems, "function "+function+" is not known to this test")
+		return nil
+	}
+}
+
+var variable = regexp.MustCompile(`\$\{([^}]+)\}`)
+
+func (d *deployment) sub(argument any) any {
+	text, ok := argument.(string)
+	own := map[string]any{}
+	if list, isList := argument.([]any); isList && !ok {
+		text, own = list[0].(string), list[1].(map[string]any)
+	}
+	return variable.ReplaceAllStringFunc(text, func(match string) string {
+		name := match[2 : len(match)-1]
+		if v, ok := own[name]; ok {
+			return fmt.Sprint(d.eval(v))
+		}
+		resource, attribute, _ := strings.Cut(name, ".")
+		return fmt.Sprint(d.name(resource, attribute))
+	})
+}
+
+func (d *deployment) name(name, attribute string) any {
+	if name == "AWS::NoValue" {
+		return noValue{}
+	}
+	if v, ok := d.values[name]; ok && attribute == "" {
+		return v
+	}
+	if _, ok := d.stack.resources[name]; !ok {
+		d.problems = append(d.problems, name+" does not exist")
+	}
+	if attribute == "" {
+		return "<" + name + ">"
+	}
+	return "<" + name + "." + attribute + ">"
+}
+
+func (d *deployment) condition(name string) bool {
+	condition, ok := d.t.section("Conditions")[name]
+	if !ok {
+		d.problems = append(d.problems, "there is no condition "+name)
+	}
+	return d.eval(condition) == true
+}
+
+// of returns the resources of a kind, in the order of their names.
+func (s stack) of(kind string) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(s.resources)) {
+		if s.resources[name].kind == kind {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// get returns a property of a resource, or nil.
+func (s stack) get(name string, path ...any) any { return at(s.resources[name].properties, path...) }
+
+// at walks down objects by key and lists by index. It returns nil where the way ends.
+func at(v any, path ...any) any {
+	for _, step := range path {
+		switch s := step.(type) {
+		case string:
+			object, _ := v.(map[string]any)
+			v = object[s]
+		case int:
+			list, _ := v.([]any)
+			if s >= len(list) {
+				return nil
+			}
+			v = list[s]
+		}
+	}
+	return v
+}
+
+// strs returns a string, or a list of strings, as a list.
+func strs(v any) []string {
+	if s, ok := v.(string); ok {
+		return []string{s}
+	}
+	list, _ := v.([]any)
+	var all []string
+	for _, element := range list {
+		all = append(all, fmt.Sprint(element))
+	}
+	return all
+}

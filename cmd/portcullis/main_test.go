@@ -1,0 +1,65 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const (
+	valid    = "version: 1\nlimits: {count: 10, share: 10%}\nexternal_connections: {allow: []}\n"
+	doubtful = "version: 1\nlimits: {count: 10, share: 10%}\nenforce_on: []\nexternal_connections: {allow: []}\n"
+	wrong    = "version: 1\nlimits: {count: 10, share: 10}\nexternal_connections:\n  alow: []\n"
+)
+
+// What is printed is part of the contract, because people and make read it.
+func TestCommandLine(t *testing.T) {
+	tests := []struct {
+		name   string
+		args   string
+		status int
+		out    string // a regular expression for all of standard output
+		errs   string // the same for standard error
+	}{
+		{"prints help that was asked for as the answer", "--help", ok, "^usage:\n  portcullis policy check .+\n$", "^$"},
+		{"knows help behind a command", "policy check -h", ok, "^usage:\n", "^$"},
+		{"prints help that was not asked for as an error", "", usage, "^$", "^usage:\n"},
+		{"names a command that it does not know", "policy chek", usage, "^$", "^portcullis: there is no command \"policy chek\"\nusage:\n"},
+
+		{"says that a policy is valid, and its hash", "policy check valid.yaml", ok, "^valid.yaml is valid; its hash is [0-9a-f]{64}\n$", "^$"},
+		{"takes the policy that is deployed where none is named", "policy check", ok, "^policy/policy.yaml is valid", "^$"},
+		{"warns about a valid policy", "policy check doubtful.yaml", ok, "^doubtful.yaml is valid", "^warning: doubtful.yaml:3:13: enforce_on is an empty list.*\n$"},
+		{"tells every problem, each on a line", "policy check wrong.yaml", found, "^$", "(?s)^wrong.yaml:2:28: .+\nwrong.yaml:4:3: .+\n$"},
+		{"tells that a file is missing", "policy check missing.yaml", found, "^$", "missing.yaml: no such file"},
+		{"takes one file only", "policy check valid.yaml wrong.yaml", usage, "^$", `it takes one file, not "valid.yaml wrong.yaml"`},
+		{"takes no option for a file", "policy check --quiet", usage, "^$", `it takes one file, not "--quiet"`},
+	}
+
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{
+		"valid.yaml": valid, "policy/policy.yaml": valid, "doubtful.yaml": doubtful, "wrong.yaml": wrong,
+	} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var out, errs strings.Builder
+			if status := run(strings.Fields(test.args), &out, &errs); status != test.status {
+				t.Errorf("status %d, want %d", status, test.status)
+			}
+			if !regexp.MustCompile(test.out).MatchString(out.String()) {
+				t.Errorf("standard output is %q, want %s", out.String(), test.out)
+			}
+			if !regexp.MustCompile(test.errs).MatchString(errs.String()) {
+				t.Errorf("standard error is %q, want %s", errs.String(), test.errs)
+			}
+		})
+	}
+}

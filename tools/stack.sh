@@ -1,0 +1,81 @@
+#!/bin/sh
+# What a person does to a deployed stack, with the AWS CLI: stop it, start it again, sweep now.
+#
+# usage: stack.sh stop STACK
+#        stack.sh start STACK
+#        stack.sh sweep STACK FUNCTION    (FUNCTION as template.yaml names it)
+set -eu
+
+# functions puts the functions of the stack into list, a line each: the name in the template and the one in the account.
+# Where the list cannot be read, all ends here, so that stop never claims to have stopped what it did not see.
+functions() {
+	list=$(aws cloudformation list-stack-resources --stack-name "$stack" --output text \
+		--query "StackResourceSummaries[?ResourceType=='AWS::Lambda::Function'].[LogicalResourceId,PhysicalResourceId]")
+	if test -z "$list"; then
+		echo "stack $stack has no functions; name another with STACK=..." >&2
+		exit 1
+	fi
+}
+
+parameter() {
+	aws cloudformation describe-stacks --stack-name "$stack" --output text \
+		--query "Stacks[0].Parameters[?ParameterKey=='$1'].ParameterValue"
+}
+
+# each does something to every function. One that fails does not spare the others, and is an error in the end.
+each() {
+	echo "$list" | {
+		status=0
+		while read -r name function; do
+			if "$1" "$name" "$function" >/dev/null; then
+				echo "$1: $function"
+			else
+				echo "$1: $function FAILED" >&2
+				status=1
+			fi
+		done
+		exit $status
+	}
+}
+
+stop() { aws lambda put-function-concurrency --function-name "$2" --reserved-concurrent-executions 0; }
+
+# start gives a function what the template gives it.
+start() {
+	case $1 in
+	*OnEvent) reserved=$(parameter EventsReservedConcurrency) || return ;;
+	*) reserved=$(parameter SweepReservedConcurrency) || return ;;
+	esac
+	if test -n "$reserved"; then
+		aws lambda put-function-concurrency --function-name "$2" --reserved-concurrent-executions "$reserved"
+	else
+		aws lambda delete-function-concurrency --function-name "$2"
+	fi
+}
+
+# sweep waits for the answer, which is the summary of the run. The call is made once: a CLI that lost patience would
+# otherwise ask for the sweep again.
+sweep() {
+	function=$(echo "$list" | awk -v name="$1" '$1 == name { print $2 }')
+	answer=$(mktemp)
+	trap 'rm -f "$answer"' EXIT
+	failure=$(printf '{"source": "portcullis", "detail-type": "Sweep Requested", "detail": {"by": "hand"}}' |
+		AWS_MAX_ATTEMPTS=1 aws lambda invoke --function-name "${function:?is empty: stack $stack has no $1}" \
+			--payload fileb:///dev/stdin --cli-read-timeout 910 --output text --query FunctionError "$answer")
+	cat "$answer"
+	echo
+	test "$failure" = None
+}
+
+command=$1 stack=$2
+functions
+case $command in
+stop)
+	each stop
+	echo "A run that had begun goes on to its end. What comes in now waits for make start, or ends in the failure queue."
+	echo "A deployment may start the functions again."
+	;;
+start) each start ;;
+sweep) sweep "$3" ;;
+*) echo "stack.sh knows stop, start and sweep, not $command" >&2 && exit 2 ;;
+esac
