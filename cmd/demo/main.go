@@ -59,6 +59,7 @@ func play(ctx context.Context, out io.Writer, verbose bool) (bool, error) {
 	fmt.Fprintf(out, "  estate     account %s, %s, domain corp: %d repositories\n", account, region, len(s.corp.Repositories()))
 	fmt.Fprintf(out, "  policy     npm-store may have public:npmjs, pypi-store public:pypi; one waiver until 2026-11-30;\n")
 	fmt.Fprintf(out, "             one run may write to a tenth of what it looked at\n")
+	fmt.Fprintf(out, "  woken by   hand, and CloudTrail's events through %s, the rule of template.yaml\n", rule)
 
 	var rows []row
 	for i, scene := range scenes {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,6 +47,34 @@ var scenes = []scene{
 			ok:       len(r.writes) == 0 && r.err == nil,
 		}, err
 	}},
+	{"a live event", func(s *stage) (row, error) {
+		told, woken := len(s.events.Events(account, region, "default")), len(s.woken)
+		s.say("somebody", "connects corp/data-science to public:npmjs")
+		err := s.associate(codeartifact.AssociateExternalConnectionInput{
+			Domain: aws.String("corp"), DomainOwner: aws.String(account),
+			Repository: aws.String("data-science"), ExternalConnection: aws.String("public:npmjs"),
+		})
+		if err != nil {
+			return row{}, err
+		}
+		s.events.Idle() // CloudTrail tells, the rule wakes the function, and it runs
+		r, err := s.report(nil)
+		if err != nil {
+			return row{}, err
+		}
+		told = len(s.events.Events(account, region, "default")) - told
+		calls := s.woken[woken:]
+		took := s.apart("AssociateExternalConnection", "DisassociateExternalConnection")
+		between := fmt.Sprintf("%.1f ms", float64(took.Microseconds())/1000)
+		s.say("time", "%s between the two, on this machine; AWS adds its own time to deliver the event", between)
+		s.say("events", "CloudTrail told of %d calls; the rule woke the function for %s", told, strings.Join(calls, ", "))
+		return row{
+			expected: "disconnected at once; the function's own call wakes nobody",
+			seen:     fmt.Sprintf("%d removal after %s, woken for %d of %d calls", r.count("applied"), between, len(calls), told),
+			ok: len(r.writes) == 2 && r.count("applied") == 1 && len(s.connections("data-science")) == 0 && took > 0 &&
+				told == 2 && slices.Equal(calls, []string{"AssociateExternalConnection"}),
+		}, nil
+	}},
 	{"a waiver runs out", func(s *stage) (row, error) {
 		s.world.Advance(12 * 24 * time.Hour)
 		s.say("clock", "12 days later: %s", s.world.Now().Format(time.DateOnly))
@@ -57,7 +86,7 @@ var scenes = []scene{
 		}, err
 	}},
 	{"a plan over the limit", func(s *stage) (row, error) {
-		s.say("somebody", "connects five repositories to public:npmjs at once")
+		s.say("somebody", "connects five repositories to public:npmjs at once, and no event tells of it")
 		for _, name := range manyTeams {
 			s.corp.Repository(name).Upstream()
 			s.corp.Repository(name).Connect("public:npmjs")
@@ -77,17 +106,26 @@ var scenes = []scene{
 		if err != nil {
 			return row{}, err
 		}
-		s.say("undo", "AssociateExternalConnection, with the input that the outcome carries: %s", input)
-		if err := s.associate(input); err != nil {
+		s.say("operator", "sets the mode to monitor; otherwise the undo itself would be the next live event")
+		if err := s.deploy("monitor"); err != nil {
 			return row{}, err
 		}
+		s.say("undo", "AssociateExternalConnection, with the input that the outcome carries: %s", input)
+		var in codeartifact.AssociateExternalConnectionInput
+		if err := json.Unmarshal(input, &in); err != nil {
+			return row{}, err
+		}
+		if err := s.associate(in); err != nil {
+			return row{}, err
+		}
+		s.events.Idle()
+		_, err = s.report(nil)
 		now := s.connections("web-frontend")
-		s.say("server", "corp/web-frontend is connected to %v again", now)
 		return row{
 			expected: "the input of the outcome's undo restores web-frontend",
 			seen:     fmt.Sprintf("connected to %v", now),
 			ok:       slices.Equal(now, []string{"public:npmjs"}),
-		}, nil
+		}, err
 	}},
 }
 
@@ -111,12 +149,8 @@ func (s *stage) undoOf(repository string) (json.RawMessage, error) {
 	return nil, fmt.Errorf("no outcome says that %s was disconnected", repository)
 }
 
-// associate does what the AWS CLI does with the input of an undo.
-func (s *stage) associate(input json.RawMessage) error {
-	var in codeartifact.AssociateExternalConnectionInput
-	if err := json.Unmarshal(input, &in); err != nil {
-		return err
-	}
+// associate calls the API, as a person does with the AWS CLI.
+func (s *stage) associate(in codeartifact.AssociateExternalConnectionInput) error {
 	who := s.world.Account(account)
 	client := codeartifact.New(codeartifact.Options{
 		Region: region, BaseEndpoint: aws.String(s.world.URL()),

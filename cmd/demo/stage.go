@@ -11,9 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"portcullis/shared/localaws"
+	"portcullis/shared/localaws/cloudtrail"
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/lambda"
@@ -23,6 +25,7 @@ const (
 	account = "111122223333"
 	region  = "eu-west-1"
 	bus     = "portcullis"
+	rule    = "ExternalConnectionsAssociated" // in template.yaml
 )
 
 //go:embed policy.yaml
@@ -38,9 +41,13 @@ type stage struct {
 	corp     codeartifact.Domain
 	events   *eventbridge.Service
 	function *lambda.Running
+	woken    []string // the calls for which the rule has woken the function; read it while the events are idle
 
 	seenEvents int // how many events and calls earlier scenes have told of
 	seenCalls  int
+
+	mu   sync.Mutex
+	last map[string]time.Time // the real time of the last call of each operation
 }
 
 func newStage(ctx context.Context, out io.Writer, verbose bool) (_ *stage, err error) {
@@ -48,13 +55,17 @@ func newStage(ctx context.Context, out io.Writer, verbose bool) (_ *stage, err e
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{ctx: ctx, out: out, verbose: verbose, dir: dir}
+	s := &stage{ctx: ctx, out: out, verbose: verbose, dir: dir, last: map[string]time.Time{}}
 	defer func() {
 		if err != nil {
 			s.close()
 		}
 	}()
-	if err := build(ctx, filepath.Join(dir, "bootstrap"), "./functions/external-connections"); err != nil {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := build(ctx, root, filepath.Join(dir, "bootstrap"), "./functions/external-connections"); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), policyFile, 0o600); err != nil {
@@ -63,9 +74,19 @@ func newStage(ctx context.Context, out io.Writer, verbose bool) (_ *stage, err e
 	if s.world, err = localaws.New(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)); err != nil {
 		return nil, fmt.Errorf("starting the local AWS: %w; the demo needs one free port on 127.0.0.1", err)
 	}
+	s.world.OnCall(func(c localaws.Call) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.last[c.Operation] = time.Now()
+	})
 	s.events = eventbridge.New(s.world)
 	s.events.AddBus(account, region, bus)
-	s.estate(codeartifact.New(s.world))
+	packages := codeartifact.New(s.world)
+	s.estate(packages)
+	cloudtrail.New(s.world, packages, s.events)
+	if err := s.addRule(filepath.Join(root, "template.yaml")); err != nil {
+		return nil, err
+	}
 	return s, s.deploy("monitor")
 }
 
@@ -76,14 +97,19 @@ func (s *stage) close() {
 	_ = os.RemoveAll(s.dir)
 }
 
-// build compiles a function for this machine, otherwise as it is deployed.
-func build(ctx context.Context, binary, folder string) error {
+// moduleRoot is the folder of the repository.
+func moduleRoot(ctx context.Context) (string, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
-		return fmt.Errorf("asking Go for the module: %w; run the demo inside the repository, with Go on the PATH", err)
+		return "", fmt.Errorf("asking Go for the module: %w; run the demo inside the repository, with Go on the PATH", err)
 	}
+	return strings.TrimSpace(string(root)), nil
+}
+
+// build compiles a function for this machine, otherwise as it is deployed.
+func build(ctx context.Context, root, binary, folder string) error {
 	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", binary, folder) //nolint:gosec // both are ours
-	c.Dir = strings.TrimSpace(string(root))
+	c.Dir = root
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("building %s: %w\n%s", folder, err, out)
@@ -108,6 +134,24 @@ func (s *stage) deploy(mode string) error {
 	var err error
 	s.function, err = lambda.Start(s.world, f)
 	return err
+}
+
+// addRule has events wake the function by the rule that is deployed.
+func (s *stage) addRule(template string) error {
+	text, err := os.ReadFile(template) //nolint:gosec // it is ours
+	if err != nil {
+		return err
+	}
+	pattern, err := eventbridge.PatternIn(text, rule)
+	if err != nil {
+		return err
+	}
+	return s.events.AddRule(account, region, "default", eventbridge.Rule{Name: rule, Pattern: pattern, Target: func(event []byte) {
+		var call struct{ Detail struct{ EventName string } }
+		_ = json.Unmarshal(event, &call) // the function itself has to cope with what is no record
+		s.woken = append(s.woken, call.Detail.EventName)
+		<-s.function.InvokeAsync(event)
+	}})
 }
 
 // estate fills the domain: two gateways, what hangs on them, and what should not
@@ -219,6 +263,13 @@ func (s *stage) list(what string, events []event, line func(event) string) {
 	if n := len(events) - 3; n > 0 {
 		s.say("", "... and %d more", n)
 	}
+}
+
+// apart is the real time between the last calls of two operations.
+func (s *stage) apart(first, second string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last[second].Sub(s.last[first])
 }
 
 func (s *stage) say(what, format string, a ...any) {

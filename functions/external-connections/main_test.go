@@ -304,7 +304,7 @@ func TestMonitorModeFindsViolationsAndWritesNothing(t *testing.T) {
 	}
 	want := summary{Complete: true, Looked: 5, Wanted: 1, Allowed: 5,
 		Verdicts: map[string]int{"compliant": 1, "violation": 1, "waived": 1, "undetermined": 0},
-		Outcomes: map[string]int{"applied": 0, "withheld": 1, "already-done": 0, "failed": 0}}
+		Outcomes: map[string]int{"applied": 0, "withheld": 1, "already-done": 0, "failed": 0, "restore-needed": 0}}
 	if diff := cmp.Diff(want, out); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}

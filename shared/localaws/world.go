@@ -27,6 +27,7 @@ type World struct {
 	calls       []Call
 	subscribers []func(Call)
 	faults      []*Injected
+	watchers    []func(now time.Time)
 	closers     []func()
 
 	throttle throttle
@@ -85,8 +86,20 @@ func (w *World) Now() time.Time {
 // Advance moves the clock. Nothing else does.
 func (w *World) Advance(d time.Duration) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
+	now, watchers := w.now, w.watchers // copied on write
+	w.mu.Unlock()
+	for _, f := range watchers {
+		f(now)
+	}
+}
+
+// OnAdvance has f called by Advance with the new time, outside the lock, so that f may use the World. Advance waits for
+// f. It is for services that do something at a certain time.
+func (w *World) OnAdvance(f func(now time.Time)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watchers = append(slices.Clone(w.watchers), f)
 }
 
 // Hold runs f while no operation runs, at the World's time. Services set up and read their state in it.

@@ -108,6 +108,13 @@ func (r Repository) Exists() bool {
 	return exists
 }
 
+// Administrator is the account that administers the repository.
+func (r Repository) Administrator() string {
+	account := ""
+	r.hold(func(it *repository) { account = it.administrator })
+	return account
+}
+
 // Remove takes the repository away, as if somebody had deleted it.
 func (r Repository) Remove() { r.hold(r.Domain.service.removeRepository) }
 

@@ -82,10 +82,8 @@ func (s *Service) putEvents(c localaws.Caller, in putEventsInput) (any, bool, er
 			continue
 		}
 		out.Entries = append(out.Entries, result{EventID: ev.ID})
-		b := bus{ev.Account, ev.Region, ev.Bus}
 		// A bus of another Region is as good as none: only rules and global endpoints cross over.
-		if _, exists := s.buses[b]; (exists || ev.Bus == "default") && ev.Region == c.Region {
-			s.buses[b] = append(s.buses[b], ev)
+		if ev.Region == c.Region && s.put(ev) {
 			changed = true
 		}
 	}
