@@ -2,11 +2,13 @@ package awsio
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -39,22 +41,19 @@ const (
 // in between as easily, and is not taken as proof that a resource is gone.
 func Classify(err error) Class {
 	var (
-		canceled *smithy.CanceledError
-		waiting  *aws.RequestCanceledError
-		api      smithy.APIError
-		answer   *smithyhttp.ResponseError
-		garbled  *smithy.DeserializationError
-		dns      *net.DNSError
-		network  net.Error
-		send     *smithyhttp.RequestSendError
+		api     smithy.APIError
+		answer  *smithyhttp.ResponseError
+		garbled *smithy.DeserializationError
+		dns     *net.DNSError
+		unknown *tls.CertificateVerificationError
+		network net.Error
+		send    *smithyhttp.RequestSendError
 	)
 	status := 0
 	if errors.As(err, &answer) && answer.Response != nil {
 		status = answer.HTTPStatusCode()
 	}
 	switch {
-	case errors.As(err, &canceled), errors.As(err, &waiting):
-		return Deadline
 	case errors.As(err, &malformed{}), errors.Is(err, errTooLarge):
 		return Malformed
 	case errors.As(err, &api) && byCode[api.ErrorCode()] != "":
@@ -65,6 +64,8 @@ func Classify(err error) Class {
 		return Unavailable
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return Unreachable
+	case errors.Is(err, errInsecure), errors.As(err, &unknown):
+		return Other // it will not pass by itself
 	case errors.As(err, &send):
 		if errors.As(err, &network) && network.Timeout() {
 			return Timeout
@@ -138,7 +139,11 @@ func Answer(err error) control.Answer {
 	if errors.Is(err, ErrReadOnly) {
 		return control.Refused // it was never sent
 	}
-	switch Classify(err) {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return control.Lost
+	}
+	switch byCode[api.ErrorCode()] {
 	case Denied, Credentials, NotFound, Conflict, Invalid, Throttled:
 		return control.Refused
 	default:
@@ -146,9 +151,18 @@ func Answer(err error) control.Answer {
 	}
 }
 
-// NextStep returns what an operator can do about a class of failure, as a
-// sentence without a full stop, or "" where there is nothing to add.
-func NextStep(c Class) string {
+// Explain says what could not be done and why, in one line that ends with what a
+// person can do about it, where there is something.
+func Explain(what string, err error, class Class) string {
+	reason := fmt.Sprintf("%s: %s", what, strings.ReplaceAll(err.Error(), "\n", "; "))
+	if next := nextStep(class); next != "" {
+		reason += "; " + next
+	}
+	return reason
+}
+
+// nextStep is what an operator can do about a class of failure.
+func nextStep(c Class) string {
 	switch c {
 	case Denied:
 		return "grant the action to the function's role (template.yaml), or look for a service control policy or resource policy that denies it"

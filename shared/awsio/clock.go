@@ -23,14 +23,17 @@ func (c *Clock) Now() time.Time {
 	return time.Time{}
 }
 
-// listen sets the clock by the Date header of answers that the SDK understood. A
-// page that something between us and AWS put in the way does not set it.
+// listen sets the clock by the Date header of answers that the SDK understood and
+// that bear a request id, as all of AWS's do. A page that something between us and
+// AWS put in the way does not set it.
 func (c *Clock) listen(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Clock", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 	) (middleware.InitializeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleInitialize(ctx, in)
-		if at, ok := awsmiddleware.GetServerTime(metadata); ok && err == nil {
+		at, dated := awsmiddleware.GetServerTime(metadata)
+		id, _ := awsmiddleware.GetRequestIDMetadata(metadata)
+		if err == nil && dated && id != "" {
 			c.hear(at)
 		}
 		return out, metadata, err

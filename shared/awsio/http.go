@@ -11,11 +11,14 @@ import (
 )
 
 const (
-	attemptTime = 5 * time.Second // for one attempt, from the first byte sent to the last received
+	attemptTime = 5 * time.Second // for one attempt, from dialling to the last byte received
 	maxBody     = 4 << 20         // bytes in one answer; a page of 1,000 entries stays below 1 MiB
 )
 
-var errTooLarge = errors.New("answer is larger than 4 MiB")
+var (
+	errTooLarge = errors.New("answer is larger than 4 MiB")
+	errInsecure = errors.New("endpoint is not https: credentials are sent in the clear to this machine only")
+)
 
 // newHTTPClient returns a client that cannot hang, cannot be sent elsewhere and
 // cannot be flooded. The SDK's own client has no time limit for an answer,
@@ -44,7 +47,10 @@ type guard struct{ next http.RoundTripper }
 
 func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != "https" && !isLoopback(req.URL.Hostname()) {
-		return nil, fmt.Errorf("endpoint %s://%s is not https: credentials are sent in the clear to this machine only", req.URL.Scheme, req.URL.Host)
+		if req.Body != nil {
+			_ = req.Body.Close() // as the interface asks; there is nothing in it to lose
+		}
+		return nil, fmt.Errorf("%s: %w", req.URL.Host, errInsecure)
 	}
 	resp, err := g.next.RoundTrip(req)
 	if err != nil {

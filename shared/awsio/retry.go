@@ -31,7 +31,8 @@ const (
 // It takes the place of the SDK's retryers, whose quotas lose calls under many
 // workers, and whose behaviour depends on AWS_NEW_RETRIES_2026
 // (docs/decisions/0004-own-retries.md). Under that variable the SDK counts the
-// attempts from zero, which moves the delays by one step and nothing else.
+// attempts from zero and heeds one more header that asks for a delay. Both move
+// the delays, and neither moves what is tried again.
 type patient struct{}
 
 func (patient) MaxAttempts() int { return 0 } // no limit but the context
@@ -51,14 +52,14 @@ func (patient) IsErrorRetryable(err error) bool {
 }
 
 // RetryDelay is random between nothing and a bound that doubles, so that workers
-// which failed together do not come back together; it is never shorter than what
-// AWS asked for in Retry-After.
+// which failed together do not come back together. What AWS asked for in
+// Retry-After is heeded up to that bound's greatest value.
 func (patient) RetryDelay(attempt int, err error) (time.Duration, error) {
 	bound := maxDelay
 	if attempt >= 0 && attempt < 6 {
 		bound = min(bound, firstDelay<<attempt)
 	}
-	return max(rand.N(bound), min(retryAfter(err), maxDelay)), nil //nolint:gosec // G404: a delay is no secret
+	return max(rand.N(bound), retryAfter(err)), nil //nolint:gosec // G404: a delay is no secret
 }
 
 // GetRetryToken is where patience ends.
@@ -67,7 +68,7 @@ func (patient) GetRetryToken(ctx context.Context, err error) (func(error) error,
 	if class := Classify(err); count != nil && class != Throttled && class != Unavailable {
 		*count++
 		if *count >= patience {
-			return nil, fmt.Errorf("given up after %d attempts", patience)
+			return nil, fmt.Errorf("given up after meeting this %d times", patience)
 		}
 	}
 	return released, nil
@@ -92,15 +93,15 @@ func countFailures(stack *middleware.Stack) error {
 }
 
 // retryAfter returns what AWS asked for in the Retry-After header, in seconds as
-// CodeArtifact sends it, or zero. The SDK itself does not heed it.
+// CodeArtifact sends it, or zero; at most maxDelay. The SDK does not heed it.
 func retryAfter(err error) time.Duration {
 	var answer *smithyhttp.ResponseError
 	if !errors.As(err, &answer) || answer.Response == nil {
 		return 0
 	}
 	seconds, err := strconv.Atoi(answer.Response.Header.Get("Retry-After"))
-	if err != nil || seconds < 0 || seconds > 3600 {
+	if err != nil {
 		return 0
 	}
-	return time.Duration(seconds) * time.Second
+	return min(time.Duration(seconds)*time.Second, maxDelay)
 }

@@ -111,15 +111,15 @@ func (a *AWS) Session(scope control.Scope, mode control.Mode) (*Session, error) 
 }
 
 // Events returns the configuration for the client that reports to the event bus
-// of the stack. Reporting twice does no harm, so it is tried again like a read.
+// of the stack. It tries once: package report sends again what was not taken, and
+// knows how long it may.
 func (a *AWS) Events() aws.Config {
 	return aws.Config{
 		Region:       a.home.Region,
 		Credentials:  a.credentials,
 		BaseEndpoint: a.endpoint,
 		HTTPClient:   a.http,
-		Retryer:      func() aws.Retryer { return patient{} },
-		APIOptions:   []func(*middleware.Stack) error{countFailures},
+		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 )
 
 // Margin is the time that is kept free before the deadline of a run. It is
-// enough for the write under way, the look after it, and the report: each call
-// to AWS is bounded at five seconds.
+// enough for the write under way (five seconds at most), the look after it
+// (eight) and the report (six, if the bus does not answer).
 const Margin = 20 * time.Second
 
 // verifyTime bounds the look after a write, which is made inside the margin.
@@ -48,8 +48,20 @@ type Actor interface {
 	Write(ctx context.Context, a Action) (Answer, error)
 
 	// Verify looks whether the effect of the action is there, whoever brought it
-	// about.
-	Verify(ctx context.Context, a Action) (bool, error)
+	// about. An error says that it could not see that; a Restore counts even so.
+	Verify(ctx context.Context, a Action) (Look, error)
+}
+
+// Look is what the look after a write found.
+type Look struct {
+	Done bool // the effect is there
+
+	// Restore says what was lost with the write that nobody decided on, because
+	// somebody changed the resource in the last moment. Empty is nothing.
+	Restore string
+
+	// Undo takes the place of the action's undo where Restore is not empty.
+	Undo []Call
 }
 
 // Recorder keeps what was about to be done and what became of it.
@@ -105,10 +117,14 @@ func apply(ctx, begin context.Context, a Action, actor Actor, rec Recorder) Outc
 	answer, err := actor.Write(ctx, fresh)
 	looking, cancel := context.WithTimeout(ctx, verifyTime)
 	defer cancel()
-	done, unseen := actor.Verify(looking, fresh)
+	look, unseen := actor.Verify(looking, fresh)
 
 	o := Outcome{Action: fresh}
-	o.Status, o.Code, o.Detail = judge(answer, err, done, unseen)
+	if look.Restore != "" {
+		o.Status, o.Code, o.Detail, o.Undo = RestoreNeeded, "changed-meanwhile", look.Restore, look.Undo
+		return o
+	}
+	o.Status, o.Code, o.Detail = judge(answer, err, look.Done, unseen)
 	return o
 }
 
@@ -123,7 +139,7 @@ func recheck(ctx context.Context, a Action, actor Actor) (Action, *Outcome) {
 		}
 	}
 	for _, fresh := range plan.Actions {
-		if fresh.ID == a.ID {
+		if fresh.ID == a.ID && fresh.Call.Operation == a.Call.Operation && plan.violations()[a.ID] {
 			return fresh, nil
 		}
 	}

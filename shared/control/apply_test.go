@@ -18,23 +18,32 @@ import (
 type world struct {
 	log  []string
 	seen map[string][]control.Action // the actions of each kind of event
+	soon []string                    // the kinds of events whose context is the one for beginning
 
 	fresh     func(control.Action) control.Plan // the second reading; nil finds the action again
 	notKept   error                             // what Intent returns
 	answer    control.Answer
 	err       error
 	done      bool
+	restore   string         // what the look after the write finds lost
+	undo      []control.Call // what would put it back
 	unseen    error
 	refuse    string // ID of an action that is refused whatever the answer is
 	onRecheck func()
 	onIntent  func()
 }
 
+// beginning is the key that marks a context for beginning new work.
+type beginning struct{}
+
 func (w *world) note(ctx context.Context, what string, a control.Action) {
 	if w.seen == nil {
 		w.seen = map[string][]control.Action{}
 	}
 	w.seen[what] = append(w.seen[what], a)
+	if ctx.Value(beginning{}) != nil {
+		w.soon = append(w.soon, what)
+	}
 	if ctx.Err() != nil {
 		what += " too late"
 	}
@@ -68,9 +77,9 @@ func (w *world) Write(ctx context.Context, a control.Action) (control.Answer, er
 	return w.answer, w.err
 }
 
-func (w *world) Verify(ctx context.Context, a control.Action) (bool, error) {
+func (w *world) Verify(ctx context.Context, a control.Action) (control.Look, error) {
 	w.note(ctx, "verify", a)
-	return w.done && a.ID != w.refuse, w.unseen
+	return control.Look{Done: w.done && a.ID != w.refuse, Restore: w.restore, Undo: w.undo}, w.unseen
 }
 
 func (w *world) Outcome(ctx context.Context, o control.Outcome) {
@@ -187,6 +196,29 @@ func TestApplyConcludesFromTheAnswerAndTheLook(t *testing.T) {
 	}
 }
 
+// What was lost with a write counts more than how the write went.
+func TestApplySaysWhatHasToBeRestored(t *testing.T) {
+	trouble := errors.New("trouble")
+	undo := []control.Call{{Service: "codeartifact", Operation: "CreatePackageGroup"}}
+	for name, w := range map[string]*world{
+		"where the write was accepted":       {answer: control.Accepted, done: true},
+		"where its answer was lost":          {answer: control.Lost, err: trouble},
+		"where the look was cut off as well": {answer: control.Accepted, unseen: trouble},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.restore, w.undo = "a tag was added", undo
+			w.fresh = func(a control.Action) control.Plan {
+				a.Undo = []control.Call{{Operation: "of the second reading"}}
+				return stillThere(a)
+			}
+			want := control.Outcome{Action: control.Action{ID: "a", Undo: undo}, Status: control.RestoreNeeded, Code: "changed-meanwhile", Detail: "a tag was added"}
+			if diff := cmp.Diff(want, apply(t, w, "a")[0]); diff != "" {
+				t.Errorf("outcome (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestApplyDoesNotWriteWhere(t *testing.T) {
 	finding := func(id string, v control.Verdict) control.Finding {
 		return control.Finding{ID: id, Verdict: v, Reason: "the reason"}
@@ -218,6 +250,12 @@ func TestApplyDoesNotWriteWhere(t *testing.T) {
 		{"the resource is gone", func(control.Action) control.Plan {
 			return control.Plan{}
 		}, control.AlreadyDone, "gone", "did not find it"},
+		{"it asks for another call", func(a control.Action) control.Plan {
+			p := stillThere(a)
+			p.Findings[0].Reason = "the reason"
+			p.Actions[0].Call.Operation = "TagResource"
+			return p
+		}, control.Withheld, "no-longer-asked", "the reason"},
 		{"only something else asks for an action", func(control.Action) control.Plan {
 			return stillThere(control.Action{ID: "another"})
 		}, control.AlreadyDone, "gone", "did not find it"},
@@ -335,12 +373,20 @@ func TestApplyFinishesWhatItBegan(t *testing.T) {
 	}
 }
 
+func TestOnlyTheSecondReadingAndTheIntentMustBeOverBeforeTheMargin(t *testing.T) {
+	w := obedient()
+	applyIn(t, context.WithValue(t.Context(), beginning{}, true), w, "a")
+	if diff := cmp.Diff([]string{"recheck", "intent"}, w.soon); diff != "" {
+		t.Errorf("steps in the context for beginning (-want +got):\n%s", diff)
+	}
+}
+
 // endless is a world whose look after a write never ends by itself.
 type endless struct{ *world }
 
-func (w endless) Verify(ctx context.Context, _ control.Action) (bool, error) {
+func (w endless) Verify(ctx context.Context, _ control.Action) (control.Look, error) {
 	<-ctx.Done()
-	return false, ctx.Err()
+	return control.Look{}, ctx.Err()
 }
 
 func TestTheLookAfterAWriteFitsIntoTheMargin(t *testing.T) {

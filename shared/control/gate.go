@@ -53,10 +53,7 @@ type Gated struct {
 //	one of more than the limit allows             | withheld: limit-exceeded, all of them
 //	anything else                                 | let through
 func (g Gate) Pass(p Plan) Gated {
-	violations := make(map[string]bool, len(p.Actions))
-	for _, f := range p.Findings {
-		violations[f.ID] = f.Verdict == Violation
-	}
+	violations := p.violations()
 
 	out := Gated{Allowed: g.Limit.Allowed(p.Looked)}
 	withhold := func(a Action, code, detail string) {

@@ -14,6 +14,7 @@ type Summary struct {
 	Control  string `json:"control"`
 	Scope           // account and region
 	Cause    string `json:"cause"`
+	Event    string `json:"event,omitempty"` // id of the event that woke the run, where it has one
 	Mode     Mode   `json:"mode"`
 	Policy   string `json:"policy"`   // hash of the policy that the run was made under
 	Complete bool   `json:"complete"` // everything in scope was read
@@ -22,8 +23,12 @@ type Summary struct {
 	Verdicts map[Verdict]int `json:"verdicts"` // findings, by verdict; see [Plan.Findings] for what has none
 	Outcomes map[Status]int  `json:"outcomes"` // actions, by what became of them
 
-	Wanted  int `json:"wanted"`  // writes that the policy asks for, in any mode
+	Wanted  int `json:"wanted"`  // writes that the policy asks for where enforce_on reaches, in any mode
 	Allowed int `json:"allowed"` // writes that the limit lets one run make
+
+	// Details holds what is particular to the control. It must marshal to a JSON
+	// object.
+	Details any `json:"details,omitempty"`
 
 	LimitExceeded bool       `json:"limitExceeded"`
 	Undelivered   int        `json:"undelivered"` // events that the bus did not take
@@ -36,7 +41,7 @@ func NewSummary(control string, scope Scope, mode Mode, policy string) Summary {
 	return Summary{
 		Control: control, Scope: scope, Mode: mode, Policy: policy,
 		Verdicts: map[Verdict]int{Compliant: 0, Violation: 0, Waived: 0, Undetermined: 0},
-		Outcomes: map[Status]int{Applied: 0, Withheld: 0, AlreadyDone: 0, Failed: 0},
+		Outcomes: map[Status]int{Applied: 0, Withheld: 0, AlreadyDone: 0, Failed: 0, RestoreNeeded: 0},
 	}
 }
 
@@ -49,7 +54,7 @@ func (s Summary) String() string {
 			fmt.Fprintf(&b, ", %d %s", n, v)
 		}
 	}
-	for _, st := range []Status{Applied, Withheld, AlreadyDone, Failed} {
+	for _, st := range []Status{Applied, Withheld, AlreadyDone, Failed, RestoreNeeded} {
 		if n := s.Outcomes[st]; n > 0 {
 			fmt.Fprintf(&b, ", %d %s", n, st)
 		}
@@ -83,6 +88,9 @@ func (s Summary) Err() error {
 	}
 	if n := s.Outcomes[Failed]; n > 0 {
 		errs = append(errs, fmt.Errorf("%d actions failed; their outcomes say why", n))
+	}
+	if n := s.Outcomes[RestoreNeeded]; n > 0 {
+		errs = append(errs, fmt.Errorf("%d actions removed something that was changed in the last moment; their outcomes say how to restore it", n))
 	}
 	return errors.Join(errs...)
 }

@@ -126,6 +126,17 @@ type Plan struct {
 	Actions []Action
 }
 
+// violations tells, for every finding's ID, whether all findings of that ID are
+// violations. Only those may lead to a write.
+func (p Plan) violations() map[string]bool {
+	ids := make(map[string]bool, len(p.Findings))
+	for _, f := range p.Findings {
+		was, seen := ids[f.ID]
+		ids[f.ID] = f.Verdict == Violation && (was || !seen)
+	}
+	return ids
+}
+
 // Status is what became of an action.
 type Status string
 
@@ -135,6 +146,10 @@ const (
 	Withheld    Status = "withheld"     // not written, on purpose
 	AlreadyDone Status = "already-done" // somebody else was first
 	Failed      Status = "failed"       // tried, and not seen to be done
+
+	// RestoreNeeded means that it was done, and that something went with it which
+	// nobody decided on. The undo of the outcome puts it back.
+	RestoreNeeded Status = "restore-needed"
 )
 
 // Outcome is an action and what became of it.

@@ -41,21 +41,21 @@ func (a *actor) Write(ctx context.Context, action control.Action) (control.Answe
 	return awsio.Answer(err), err
 }
 
-// Verify is true where the connection is not there any more, also because the
+// Verify finds it done where the connection is not there any more, also because the
 // whole repository is not.
-func (a *actor) Verify(ctx context.Context, action control.Action) (bool, error) {
+func (a *actor) Verify(ctx context.Context, action control.Action) (control.Look, error) {
 	name, err := parseARN(action.Resource)
 	if err != nil {
-		return false, err
+		return control.Look{}, err
 	}
 	o := ObserveOne(ctx, a.read, a.scope, name)
 	if len(o.Unread) > 0 {
-		return false, fmt.Errorf("reading %s again: %s", name, o.Unread[0].Reason)
+		return control.Look{}, fmt.Errorf("reading %s again: %s", name, o.Unread[0].Reason)
 	}
 	for _, repo := range o.Connected {
 		if slices.Contains(repo.Connections, action.Subject) {
-			return false, nil
+			return control.Look{}, nil
 		}
 	}
-	return true, nil
+	return control.Look{Done: true}, nil
 }

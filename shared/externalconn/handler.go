@@ -86,7 +86,7 @@ func (h *Handler) run(ctx context.Context, payload []byte) (control.Summary, err
 		h.reporter.Log.ErrorContext(ctx, "event refused", "control", Control, "error", err.Error())
 		return summary, err
 	}
-	summary.Cause = string(why.Cause)
+	summary.Cause, summary.Event = string(why.Cause), why.ID
 	sweep := why.Cause == trigger.Sweep || why.Cause == trigger.Hand
 	run := h.reporter.Begin(ctx, Control, session.Clock.Now)
 

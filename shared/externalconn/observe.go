@@ -266,11 +266,7 @@ func (o *observer) unread(ctx context.Context, resource, what string, err error)
 	if ctx.Err() != nil {
 		class = awsio.Deadline
 	}
-	reason := fmt.Sprintf("%s: %v", what, err)
-	if next := awsio.NextStep(class); next != "" {
-		reason += "; " + next
-	}
-	o.out.Unread = append(o.out.Unread, Unread{Resource: resource, Class: class, Reason: reason})
+	o.out.Unread = append(o.out.Unread, Unread{Resource: resource, Class: class, Reason: awsio.Explain(what, err, class)})
 }
 
 func (o *observer) accountARN(kind string) string {

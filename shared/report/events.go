@@ -29,6 +29,10 @@ const (
 	batchEntries = 10        // most entries in one PutEvents call
 	batchBytes   = 250 << 10 // AWS takes 1 MiB since 2026; the older 256 KiB is safe everywhere
 	sends        = 3         // how often an entry is offered to the bus
+
+	// flushTime bounds the sending of one batch, re-sends included. It is within
+	// the margin that control.Apply leaves before the deadline.
+	flushTime = 6 * time.Second
 )
 
 // API is the part of EventBridge that reporting uses.
@@ -43,6 +47,10 @@ type bus struct {
 	queue []types.PutEventsRequestEntry
 	bytes int
 	lost  func(types.PutEventsRequestEntry, error) // told of every event that was not delivered
+
+	// down is why the bus could not be reached for a whole batch. The rest of the
+	// run does not wait for it again.
+	down error
 }
 
 // add queues an event, and sends what is queued when a batch is full.
@@ -61,7 +69,7 @@ func (b *bus) add(ctx context.Context, detailType, resource string, detail any) 
 		entry.Resources = []string{resource}
 	}
 	size := len(body) + len(Source) + len(detailType) + len(resource)
-	if len(b.queue) == batchEntries || b.bytes+size > batchBytes && len(b.queue) > 0 {
+	if len(b.queue) == batchEntries || b.bytes+size > batchBytes {
 		b.flush(ctx)
 	}
 	b.queue = append(b.queue, entry)
@@ -73,38 +81,45 @@ func (b *bus) add(ctx context.Context, detailType, resource string, detail any) 
 // of the entries, so the rest is sent again, and what the bus never takes is
 // handed to lost.
 func (b *bus) flush(ctx context.Context) {
-	left := b.queue
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	left, why := b.queue, b.down
 	b.queue, b.bytes = nil, 0
-	var why error
-	for try := 0; try < sends && len(left) > 0; try++ {
+	reached := len(left) == 0
+	for try := 0; try < sends && len(left) > 0 && b.down == nil; try++ {
 		if try > 0 {
 			select {
 			case <-time.After(time.Duration(try) * 200 * time.Millisecond):
 			case <-ctx.Done():
 			}
 		}
-		left, why = b.send(ctx, left)
+		var answered bool
+		left, answered, why = b.send(ctx, left)
+		reached = reached || answered
+	}
+	if !reached {
+		b.down = why
 	}
 	for _, entry := range left {
 		b.lost(entry, why)
 	}
 }
 
-// send makes one call and returns the entries that were not taken, and why.
-func (b *bus) send(ctx context.Context, entries []types.PutEventsRequestEntry) ([]types.PutEventsRequestEntry, error) {
+// send makes one call and returns the entries that were not taken, whether the bus
+// answered at all, and why the entries were not taken.
+func (b *bus) send(ctx context.Context, entries []types.PutEventsRequestEntry) (left []types.PutEventsRequestEntry, answered bool, err error) {
 	out, err := b.api.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
 	if err != nil {
-		return entries, err
+		return entries, false, err
 	}
 	if len(out.Entries) != len(entries) {
-		return entries, fmt.Errorf("the bus answered for %d of %d events", len(out.Entries), len(entries))
+		return entries, true, fmt.Errorf("the bus answered for %d of %d events", len(out.Entries), len(entries))
 	}
-	var left []types.PutEventsRequestEntry
 	for i, result := range out.Entries {
 		if result.ErrorCode != nil || result.EventId == nil {
 			left = append(left, entries[i])
 			err = fmt.Errorf("the bus refused the event: %s %s", aws.ToString(result.ErrorCode), aws.ToString(result.ErrorMessage))
 		}
 	}
-	return left, err
+	return left, true, err
 }

@@ -29,6 +29,7 @@ func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) erro
 		"AlreadyDone":   s.Outcomes[control.AlreadyDone],
 		"Withheld":      s.Outcomes[control.Withheld],
 		"Failed":        s.Outcomes[control.Failed],
+		"RestoreNeeded": s.Outcomes[control.RestoreNeeded],
 		"LimitExceeded": count(s.LimitExceeded),
 		"Undelivered":   s.Undelivered,
 		"Ignored":       count(s.Ignored != ""),
@@ -44,7 +45,7 @@ func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) erro
 	record := map[string]any{"Control": s.Control}
 	for _, name := range []string{
 		"Looked", "Violations", "Waived", "Undetermined", "Complete",
-		"Applied", "AlreadyDone", "Withheld", "Failed", "LimitExceeded", "Undelivered", "Ignored",
+		"Applied", "AlreadyDone", "Withheld", "Failed", "RestoreNeeded", "LimitExceeded", "Undelivered", "Ignored",
 	} {
 		if v, ok := values[name]; ok {
 			names = append(names, metric{name, "Count"})

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -86,15 +87,19 @@ func (r *Run) Finding(ctx context.Context, f control.Finding) {
 // returns the error of the write, because an action that is not on record must
 // not be made.
 func (r *Run) Intent(ctx context.Context, a control.Action) error {
+	action, err := json.Marshal(a) // slog itself would log an error in its place, and not tell
+	if err != nil {
+		return fmt.Errorf("writing the intent: %w", err)
+	}
 	record := slog.NewRecord(time.Now(), slog.LevelInfo, "intent", 0)
-	record.AddAttrs(slog.Any("action", a))
+	record.AddAttrs(slog.Any("action", rawJSON(action)))
 	return r.log.Handler().Handle(ctx, record)
 }
 
 // Outcome reports what became of an action.
 func (r *Run) Outcome(ctx context.Context, o control.Outcome) {
 	level := slog.LevelInfo
-	if o.Status == control.Failed {
+	if o.Status == control.Failed || o.Status == control.RestoreNeeded {
 		level = slog.LevelError
 	}
 	r.log.Log(ctx, level, "outcome", "outcome", o)
