@@ -1,11 +1,13 @@
 package localaws_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +88,29 @@ func TestTheAWSCLIUnderstands(t *testing.T) {
 	}
 	same(t, connected, on(t, "describe-repository"))
 	same(t, []any{[]any{}, []any{}}, on(t, "disassociate-external-connection", "--external-connection", "public:npmjs"))
+	// inCorp runs an operation in the domain and returns what the query picks.
+	inCorp := func(t *testing.T, query, operation string, more ...string) any {
+		t.Helper()
+		args := []string{"codeartifact", operation, "--domain", "corp", "--query", query}
+		return run(t, append(args, more...)...)
+	}
+	corp.PackageGroup("/generic/acme/*").Add()
+	same(t, []any{"ALLOW_SPECIFIC_REPOSITORIES", "/*", map[string]any{"PUBLISH": map[string]any{"ADDED": []any{"a1"}}}},
+		inCorp(t, "[packageGroup.originConfiguration.restrictions.PUBLISH.effectiveMode, packageGroup.parent.pattern, allowedRepositoryUpdates]",
+			"update-package-group-origin-configuration", "--package-group", "/generic/acme/*",
+			"--restrictions", "PUBLISH=ALLOW_SPECIFIC_REPOSITORIES",
+			"--add-allowed-repositories", "originRestrictionType=PUBLISH,repositoryName=a1"))
+	same(t, []any{"/generic/acme/*", "WEAK"}, inCorp(t, "[packageGroup.pattern, associationType]",
+		"get-associated-package-group", "--format", "generic", "--namespace", "ACME", "--package", "tool"))
+	content := filepath.Join(t.TempDir(), "tool.tar")
+	if err := os.WriteFile(content, []byte("a tool"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "Published", inCorp(t, "status", "publish-package-version", "--repository", "a1", "--format", "generic",
+		"--namespace", "acme", "--package", "tool", "--package-version", "1.0", "--asset-name", "tool.tar",
+		"--asset-content", content, "--asset-sha256", fmt.Sprintf("%x", sha256.Sum256([]byte("a tool")))))
+	same(t, []any{"tool"}, inCorp(t, "packages[].package", "list-associated-packages", "--package-group", "/generic/acme/*"))
+
 	const entries = `[{"Source":"portcullis","DetailType":"Summary","Detail":"{}"},
 		{"Source":"aws.x","DetailType":"Summary","Detail":"{}"}]`
 	same(t, []any{1.0, "NotAuthorizedForSourceException"}, run(t, "events", "put-events", "--entries", entries,

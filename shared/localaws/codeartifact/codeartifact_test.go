@@ -2,14 +2,13 @@ package codeartifact_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/codeartifact"
-	"github.com/aws/aws-sdk-go-v2/service/codeartifact/types"
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/codeartifact"
@@ -60,9 +59,13 @@ func must[Out any](out Out, err error) func(*testing.T) Out {
 // same compares what the SDK decoded.
 func same(t *testing.T, want, got any) {
 	t.Helper()
-	ignore := cmpopts.IgnoreUnexported(types.RepositoryDescription{}, types.RepositorySummary{}, types.DomainDescription{},
-		types.DomainSummary{}, types.UpstreamRepositoryInfo{}, types.RepositoryExternalConnectionInfo{}, types.Tag{})
+	ignore := cmp.FilterPath(func(p cmp.Path) bool { return strings.HasSuffix(p.String(), "noSmithyDocumentSerde") }, cmp.Ignore())
 	if diff := cmp.Diff(want, got, ignore); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// show prints a control in one line.
+func show(c codeartifact.Control) string {
+	return strings.Join(append([]string{string(c.Mode)}, c.Repositories...), " ")
 }

@@ -22,9 +22,14 @@ func (rq request) denied(arn string) error {
 			rq.Account, rq.operation, arn)}
 }
 
+// resourceError leaves the type out where the API has none: for a package group.
+// https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_ResourceNotFoundException.html
 func resourceError(status int, code, resourceType, id, message string) error {
-	return &localaws.Error{Status: status, Code: code, Message: message,
-		Members: map[string]any{"resourceId": id, "resourceType": resourceType}}
+	members := map[string]any{"resourceId": id}
+	if resourceType != "" {
+		members["resourceType"] = resourceType
+	}
+	return &localaws.Error{Status: status, Code: code, Message: message, Members: members}
 }
 
 func notFound(resourceType, id, message string) error {
@@ -40,6 +45,14 @@ func noDomain(owner, name string) error {
 func noRepository(d *domain, name string) error {
 	return notFound("repository", name,
 		fmt.Sprintf("Repository not found. Repository '%s' in domain '%s' does not exist", name, d.name))
+}
+
+func noPackage(r *repository, c coordinate) error {
+	return notFound("package", c.name, fmt.Sprintf("Package '%s' does not exist in repository '%s'", c.path(), r.name))
+}
+
+func noGroup(d *domain, pattern string) error {
+	return notFound("", pattern, fmt.Sprintf("Package group '%s' does not exist in domain '%s'", pattern, d.name))
 }
 
 func conflict(resourceType, id, message string) error {

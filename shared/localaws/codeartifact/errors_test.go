@@ -143,23 +143,28 @@ func TestAnErrorIsTheOneThatAWSGives(t *testing.T) {
 		{"tags of nothing", tags("arn:aws:codeartifact:eu-central-1:111122223333:repository/corp/nothing"), 404, repositoryMissing},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := test.call(client(w, owner))
-			var response *awshttp.ResponseError
-			if !errors.As(err, &response) || response.HTTPStatusCode() != test.status {
-				t.Fatalf("got %v, not status %d", err, test.status)
-			}
-			if diff := cmp.Diff(test.want, response.Unwrap(), cmpopts.IgnoreUnexported(types.ResourceNotFoundException{},
-				types.ValidationException{}, types.AccessDeniedException{}, types.ConflictException{},
-				types.ServiceQuotaExceededException{})); diff != "" {
-				t.Error(diff)
-			}
-			var code smithy.APIError
-			calls := w.Calls()
-			if last := calls[len(calls)-1]; !errors.As(err, &code) || last.ErrorCode != code.ErrorCode() || last.Status != test.status ||
-				last.Changed || !last.Executed {
-				t.Errorf("the journal has %+v", last)
-			}
+			refused(t, w, test.call(client(w, owner)), test.status, test.want)
 		})
+	}
+}
+
+// refused checks the error of the last call, as the client and the journal have it.
+func refused(t *testing.T, w *localaws.World, err error, status int, want error) {
+	t.Helper()
+	var response *awshttp.ResponseError
+	if !errors.As(err, &response) || response.HTTPStatusCode() != status {
+		t.Fatalf("got %v, not status %d", err, status)
+	}
+	if diff := cmp.Diff(want, response.Unwrap(), cmpopts.IgnoreUnexported(types.ResourceNotFoundException{},
+		types.ValidationException{}, types.AccessDeniedException{}, types.ConflictException{},
+		types.ServiceQuotaExceededException{})); diff != "" {
+		t.Error(diff)
+	}
+	var code smithy.APIError
+	calls := w.Calls()
+	if last := calls[len(calls)-1]; !errors.As(err, &code) || last.ErrorCode != code.ErrorCode() || last.Status != status ||
+		last.Changed || !last.Executed {
+		t.Errorf("the journal has %+v", last)
 	}
 }
 
@@ -184,6 +189,13 @@ func TestARequestThatNoClientSendsIsRefused(t *testing.T) {
 			`400 ValidationException {"message":"repository is required","reason":"FIELD_VALIDATION_FAILED"}`},
 		{"a number that is none", "POST", "/v1/repositories?max-results=all", "",
 			`400 ValidationException {"message":"max-results is not a number","reason":"CANNOT_PARSE"}`},
+		{"a truth value that is none", "GET", "/v1/list-associated-packages?domain=corp&package-group=/*&preview=yes", "",
+			`400 ValidationException {"message":"preview is not true or false","reason":"CANNOT_PARSE"}`},
+		{"a required member of the body left out", "POST", "/v1/package-group?domain=corp", "{}",
+			`400 ValidationException {"message":"packageGroup is required","reason":"FIELD_VALIDATION_FAILED"}`},
+		{"an asset without its hash", "POST", "/v1/package/version/publish?domain=corp&repository=store&format=generic&" +
+			"namespace=acme&package=tool&version=1&asset=tool.tar", "what is published",
+			`400 ValidationException {"message":"assetSHA256 \"\" does not match \\A(?:[0-9a-f]{64})\\z","reason":"FIELD_VALIDATION_FAILED"}`},
 		{"a body that is no JSON", "POST", "/v1/domains", "maxResults=1",
 			`400 ValidationException {"message":"the body is not a JSON object: invalid character 'm' looking for beginning of value","reason":"CANNOT_PARSE"}`},
 		{"an operation that is not served", "PATCH", "/v1/domain?domain=corp", "",

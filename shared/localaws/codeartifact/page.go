@@ -1,7 +1,10 @@
 package codeartifact
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -15,8 +18,7 @@ func page[T interface{ key() string }](
 	if rq.MaxResults != nil {
 		size = *rq.MaxResults
 	}
-	name := strings.Join([]string{rq.operation, rq.Account, rq.Region, rq.owner(), rq.Domain,
-		rq.AdministratorAccount, rq.RepositoryPrefix}, " ")
+	name := rq.list()
 	start := 0
 	if rq.NextToken != nil {
 		decoded, err := base64.RawURLEncoding.DecodeString(*rq.NextToken)
@@ -41,4 +43,11 @@ func page[T interface{ key() string }](
 		items = append(items, item)
 	}
 	return items, nil, nil
+}
+
+// list names the list that a request reads, whichever page of it.
+func (rq request) list() string {
+	rq.DomainOwner, rq.MaxResults, rq.NextToken = rq.owner(), nil, nil
+	members, _ := json.Marshal(rq) // what came as JSON goes as JSON
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(members, "%s %s %s", rq.operation, rq.Account, rq.Region)))
 }

@@ -12,13 +12,15 @@ import (
 )
 
 // An operation is one row of the API. A name in query is that of the wire, a name in body that of the API; "!" marks
-// the required ones.
+// the required ones. The body blob is not JSON, but the content of an asset.
 type operation struct {
 	method, path, name string
 	query, body        string
 	write              bool
 	run                func(*Service, request) (output any, changed bool, err error)
 }
+
+const blob = "assetContent"
 
 func operations() []operation {
 	const (
@@ -50,6 +52,44 @@ func operations() []operation {
 		{"DELETE", "/v1/repository/external-connection", "DisassociateExternalConnection",
 			"domain! domain-owner repository! external-connection!", "", write, (*Service).disassociateExternalConnection},
 
+		{"POST", "/v1/packages", "ListPackages",
+			"domain! domain-owner repository! format namespace package-prefix publish upstream max-results next-token", "",
+			read, (*Service).listPackages},
+		{"GET", "/v1/package", "DescribePackage",
+			"domain! domain-owner repository! format! namespace package!", "", read, (*Service).describePackage},
+		{"POST", "/v1/package", "PutPackageOriginConfiguration",
+			"domain! domain-owner repository! format! namespace package!", "restrictions!",
+			write, (*Service).putPackageOriginConfiguration},
+		{"DELETE", "/v1/package", "DeletePackage",
+			"domain! domain-owner repository! format! namespace package!", "", write, (*Service).deletePackage},
+		{"POST", "/v1/package/version/publish", "PublishPackageVersion",
+			"domain! domain-owner repository! format! namespace package! version! asset! unfinished", blob,
+			write, (*Service).publishPackageVersion},
+
+		{"POST", "/v1/package-groups", "ListPackageGroups",
+			"domain! domain-owner prefix max-results next-token", "", read, (*Service).listPackageGroups},
+		{"POST", "/v1/package-groups/sub-groups", "ListSubPackageGroups",
+			"domain! domain-owner package-group! max-results next-token", "", read, (*Service).listSubPackageGroups},
+		{"GET", "/v1/package-group", "DescribePackageGroup",
+			"domain! domain-owner package-group!", "", read, (*Service).describePackageGroup},
+		{"POST", "/v1/package-group", "CreatePackageGroup",
+			"domain! domain-owner", "packageGroup! contactInfo description tags", write, (*Service).createPackageGroup},
+		{"PUT", "/v1/package-group", "UpdatePackageGroup",
+			"domain! domain-owner", "packageGroup! contactInfo description", write, (*Service).updatePackageGroup},
+		{"DELETE", "/v1/package-group", "DeletePackageGroup",
+			"domain! domain-owner package-group!", "", write, (*Service).deletePackageGroup},
+		{"PUT", "/v1/package-group-origin-configuration", "UpdatePackageGroupOriginConfiguration",
+			"domain! domain-owner package-group!", "restrictions addAllowedRepositories removeAllowedRepositories",
+			write, (*Service).updatePackageGroupOriginConfiguration},
+		{"GET", "/v1/package-group-allowed-repositories", "ListAllowedRepositoriesForGroup",
+			"domain! domain-owner package-group! originRestrictionType! max-results next-token", "",
+			read, (*Service).listAllowedRepositoriesForGroup},
+		{"GET", "/v1/list-associated-packages", "ListAssociatedPackages",
+			"domain! domain-owner package-group! preview max-results next-token", "",
+			read, (*Service).listAssociatedPackages},
+		{"GET", "/v1/get-associated-package-group", "GetAssociatedPackageGroup",
+			"domain! domain-owner format! namespace package!", "", read, (*Service).getAssociatedPackageGroup},
+
 		{"POST", "/v1/tags", "ListTagsForResource", "resourceArn!", "", read, (*Service).listTagsForResource},
 		{"POST", "/v1/tag", "TagResource", "resourceArn!", "tags!", write, (*Service).tagResource},
 		{"POST", "/v1/untag", "UntagResource", "resourceArn!", "tagKeys!", write, (*Service).untagResource},
@@ -70,6 +110,19 @@ type request struct {
 	Upstreams                              []upstream
 	Tags                                   []tag
 	TagKeys                                []string
+
+	PackageGroup, Prefix                              string
+	ContactInfo                                       *string
+	OriginRestrictionType                             string
+	Restrictions                                      map[string]string // of a package group or of a package
+	AddAllowedRepositories, RemoveAllowedRepositories []allowedRepository
+	Preview                                           bool
+
+	Format, Namespace, Package             string
+	PackagePrefix, Publish, Upstream       string
+	PackageVersion, AssetName, AssetSHA256 string
+	Unfinished                             bool
+	asset                                  []byte
 }
 
 type upstream struct {
@@ -93,6 +146,9 @@ func (s *Service) route(r *http.Request, body []byte) (localaws.Operation, error
 		return op, err
 	}
 	rq := request{operation: o.name}
+	if o.body == blob {
+		rq.asset = body
+	}
 	if err := convert(op.Input, &rq); err != nil {
 		return op, invalid("CANNOT_PARSE", "%v", err)
 	}
@@ -112,14 +168,15 @@ func (o operation) decode(r *http.Request, body []byte, input map[string]any) er
 		if !has(o.query, name) || len(values) != 1 {
 			return invalid("CANNOT_PARSE", "%s has no single query parameter %q", o.name, name)
 		}
-		input[camel(name)] = values[0]
-		if name == "max-results" {
-			n, err := strconv.Atoi(values[0])
-			if err != nil {
-				return invalid("CANNOT_PARSE", "%s is not a number", name)
-			}
-			input[camel(name)] = float64(n) // as it would be in a JSON body
+		value, err := decodeParameter(name, values[0])
+		if err != nil {
+			return err
 		}
+		input[member(name)] = value
+	}
+	if o.body == blob {
+		input["assetSHA256"] = r.Header.Get("X-Amz-Content-Sha256")
+		return nil
 	}
 	if len(body) == 0 {
 		return nil
@@ -137,13 +194,37 @@ func (o operation) decode(r *http.Request, body []byte, input map[string]any) er
 	return nil
 }
 
+// decodeParameter returns the value of a query parameter as it would be in a JSON body.
+func decodeParameter(name, value string) (any, error) {
+	switch name {
+	case "max-results":
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return nil, invalid("CANNOT_PARSE", "%s is not a number", name)
+		}
+		return float64(n), nil
+	case "preview", "unfinished":
+		if value != "true" && value != "false" {
+			return nil, invalid("CANNOT_PARSE", "%s is not true or false", name)
+		}
+		return value == "true", nil
+	}
+	return value, nil
+}
+
 // has says whether a list of names, as in the table of operations, holds name.
 func has(list, name string) bool {
 	return slices.ContainsFunc(strings.Fields(list), func(n string) bool { return strings.TrimSuffix(n, "!") == name })
 }
 
-// camel turns the name of a query parameter into that of the API: domain-owner into domainOwner.
-func camel(name string) string {
+// member turns the name of a query parameter into that of the API: domain-owner into domainOwner.
+func member(name string) string {
+	switch name {
+	case "asset":
+		return "assetName"
+	case "version":
+		return "packageVersion"
+	}
 	words := strings.Split(name, "-")
 	for i, word := range words[1:] {
 		words[i+1] = strings.ToUpper(word[:1]) + word[1:]

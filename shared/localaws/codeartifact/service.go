@@ -14,7 +14,9 @@ type Service struct {
 	patterns   map[string]*regexp.Regexp // by member name
 	quotas     Quotas
 	pageSize   int
-	formats    map[string]string // package format by connection name
+	// consistencyDelay is how far reads are behind when package groups come or go.
+	consistencyDelay time.Duration
+	formats          map[string]string // package format by connection name
 
 	domains      map[place]*sorted[*domain]     // by owner
 	repositories map[place]*sorted[*repository] // by administrator
@@ -68,6 +70,14 @@ func (s *Service) SetQuotas(q Quotas) {
 // 100 here until set.
 func (s *Service) SetPageSize(n int) {
 	s.world.Hold(func(time.Time) { s.pageSize = n })
+}
+
+// SetConsistencyDelay sets for how long, by the World's clock, reads do not see that a package group was created or
+// deleted: lists, descriptions, associations and what is enforced. AWS documents that delay, but not its length; it is 0
+// here until set. Writes work on what is there, changes of a group that is seen are seen at once, and so is what the
+// setup does.
+func (s *Service) SetConsistencyDelay(d time.Duration) {
+	s.world.Hold(func(time.Time) { s.consistencyDelay = d })
 }
 
 // OfferConnection adds an external connection to those that AWS offers, as AWS itself does from time to time.

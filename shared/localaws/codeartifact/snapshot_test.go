@@ -42,13 +42,12 @@ func TestTheSnapshotsOfTheSDKAreUnderstood(t *testing.T) {
 				}
 			}
 			for name, values := range r.URL.Query() {
-				if name == "max-results" {
-					want["maxResults"] = 1.0
-					continue
+				want[placeholder(name, values[0])] = decoded(values[0])
+			}
+			for name, values := range r.Header {
+				if strings.HasPrefix(values[0], "__") {
+					want[placeholder(name, values[0])] = values[0]
 				}
-				// The placeholder holds the name of the member: __DomainOwner__.
-				member := strings.Trim(values[0], "_")
-				want[strings.ToLower(member[:1])+member[1:]] = values[0]
 			}
 			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+key+
 				"/19700101/eu-central-1/codeartifact/aws4_request, SignedHeaders=host, Signature=0")
@@ -65,4 +64,26 @@ func TestTheSnapshotsOfTheSDKAreUnderstood(t *testing.T) {
 			}
 		})
 	}
+}
+
+// placeholder returns the name of a member by its placeholder, such as __DomainOwner__. Numbers, truth values and
+// members with a choice have none; but for maxResults, these have the same name in the query.
+func placeholder(name, value string) string {
+	member, found := strings.CutPrefix(strings.TrimSuffix(value, "__"), "__")
+	switch {
+	case found:
+		return strings.ToLower(member[:1]) + member[1:]
+	case name == "max-results":
+		return "maxResults"
+	}
+	return name
+}
+
+// decoded returns a value as it would be in a JSON body.
+func decoded(value string) any {
+	var v any
+	if err := json.Unmarshal([]byte(value), &v); err != nil {
+		return value
+	}
+	return v
 }

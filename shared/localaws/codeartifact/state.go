@@ -3,6 +3,7 @@ package codeartifact
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -18,6 +19,9 @@ type domain struct {
 	tags                map[string]string
 	grants              map[string]Access // by account
 	repositories        sorted[*repository]
+	packages            sorted[*presence]
+	groups, seen        tree     // as they are, and as reads see them
+	unseen              []change // what seen is behind by
 }
 
 type repository struct {
@@ -31,6 +35,7 @@ type repository struct {
 	connections   []string
 	tags          map[string]string
 	grants        map[string]Access
+	packages      sorted[*pkg]
 }
 
 func (d *domain) key() string     { return d.arn }
@@ -68,7 +73,12 @@ func (s *Service) addDomain(owner, region, name string, now time.Time) *domain {
 		encryptionKey: fmt.Sprintf("arn:aws:kms:%s:%s:key/00000000-0000-4000-8000-000000000000", region, owner),
 		tags:          map[string]string{},
 		grants:        map[string]Access{},
+		groups:        newTree(),
+		seen:          newTree(),
 	}
+	root := newGroup(d, rootPattern(), now)
+	d.groups.add(root)
+	d.seen.add(root)
 	at(s.domains, place{owner, region}).insert(d)
 	return d
 }
@@ -90,6 +100,9 @@ func (s *Service) addRepository(d *domain, name, administrator string, now time.
 }
 
 func (s *Service) removeRepository(r *repository) {
+	for _, p := range r.packages.items {
+		r.domain.leave(p)
+	}
 	r.domain.repositories.remove(r)
 	at(s.repositories, place{r.administrator, r.domain.region}).remove(r)
 }
@@ -124,4 +137,11 @@ func (s *sorted[T]) remove(item T) {
 	if i, ok := s.search(item.key()); ok {
 		s.items = slices.Delete(s.items, i, i+1)
 	}
+}
+
+// within is the part of the items whose keys begin with prefix.
+func (s *sorted[T]) within(prefix string) *sorted[T] {
+	start, _ := s.search(prefix)
+	n := sort.Search(len(s.items)-start, func(i int) bool { return !strings.HasPrefix(s.items[start+i].key(), prefix) })
+	return &sorted[T]{s.items[start : start+n]}
 }

@@ -74,6 +74,17 @@ func (s *Service) tagsOf(rq request, need Access) (tags map[string]string, resou
 			return nil, "", err
 		}
 		return r.tags, "repository", nil
+	case names[0] == "package-group" && len(names) > 2:
+		rq.Domain = names[1]
+		rq.PackageGroup, err = decodePattern(strings.TrimPrefix(parts[5], "package-group/"+rq.Domain))
+		if err != nil {
+			return nil, "", err
+		}
+		_, g, err := s.group(rq, need)
+		if err != nil {
+			return nil, "", err
+		}
+		return g.tags, "", nil
 	}
 	return nil, "", invalid("FIELD_VALIDATION_FAILED", "%q names no resource that has tags", rq.ResourceARN)
 }
