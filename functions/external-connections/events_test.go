@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"portcullis/internal/endtoend"
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/lambda"
 )
@@ -21,11 +22,11 @@ func associated(repository string) map[string]any {
 	return map[string]any{
 		"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "source": "aws.codeartifact",
 		"detail-type": "AWS API Call via CloudTrail", "account": home, "region": region,
-		"time": start.Format(time.RFC3339), "resources": []string{},
+		"time": endtoend.Start().Format(time.RFC3339), "resources": []string{},
 		"detail": map[string]any{
 			"eventVersion": "1.11", "eventID": "a1b2c3d4-0000-4000-8000-000000000001", "requestID": "r-1",
 			"eventSource": "codeartifact.amazonaws.com", "eventName": "AssociateExternalConnection", "awsRegion": region,
-			"eventTime":         start.Format(time.RFC3339),
+			"eventTime":         endtoend.Start().Format(time.RFC3339),
 			"userIdentity":      map[string]any{"type": "AssumedRole", "accountId": home},
 			"requestParameters": map[string]any{"domain": "corp", "domainOwner": home, "repository": repository, "externalConnection": "public:npmjs"},
 			"responseElements":  nil, "readOnly": false, "eventType": "AwsApiCall", "managementEvent": true, "recipientAccountId": home,
@@ -56,36 +57,25 @@ func payload(t *testing.T, event any) string {
 	return string(b)
 }
 
-// artifactCalls lists the operations of CodeArtifact that were called.
-func (s *stage) artifactCalls() []string {
-	var list []string
-	for _, c := range s.world.Calls() {
-		if c.Service == "codeartifact" {
-			list = append(list, c.Operation)
-		}
-	}
-	return list
-}
-
 func TestAnEventActsOnTheOneRepositoryItNamesInFourCalls(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "enforce", everything)
 	s.repo("app", "public:npmjs")
 	s.repo("web", "public:npmjs") // a violation as well, but the event does not name it
 	// The same names in another domain and in another account.
-	s.artifact.AddDomain(home, region, "lab").AddRepository("app").Connect("public:npmjs")
-	s.artifact.AddDomain(partner, region, "corp").AddRepository("app").Connect("public:npmjs")
+	s.Artifact.AddDomain(home, region, "lab").AddRepository("app").Connect("public:npmjs")
+	s.Artifact.AddDomain(partner, region, "corp").AddRepository("app").Connect("public:npmjs")
 
-	out, err := s.invoke(payload(t, associated("app")))
+	out, err := s.Invoke(payload(t, associated("app")))
 	if err != nil || out.Outcomes["applied"] != 1 {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	s.wantWrites(disconnect("app", "public:npmjs"))
 	want := []string{"DescribeRepository", "DescribeRepository", "DisassociateExternalConnection", "DescribeRepository"}
-	if diff := cmp.Diff(want, s.artifactCalls()); diff != "" {
+	if diff := cmp.Diff(want, s.ArtifactCalls()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	f := s.reported("Finding")
+	f := s.Reported("Finding")
 	if len(f) != 1 || !strings.Contains(f[0].Effect, "downstream not computed") {
 		t.Errorf("findings: %+v", f)
 	}
@@ -108,7 +98,7 @@ func TestTheEventIsOnlyAHint(t *testing.T) {
 			s := newStage(t, "enforce", everything)
 			row.prepare(s)
 			for _, repository := range []string{"app", "npm-store"} {
-				if _, err := s.invoke(payload(t, associated(repository))); err != nil {
+				if _, err := s.Invoke(payload(t, associated(repository))); err != nil {
 					t.Error(err)
 				}
 			}
@@ -122,14 +112,14 @@ func TestTheSameCallInManyCopiesIsOnePieceOfWork(t *testing.T) {
 	s := newStage(t, "enforce", everything)
 	s.repo("app", "public:npmjs")
 	for range 100 {
-		if _, err := s.invoke(payload(t, associated("app"))); err != nil {
+		if _, err := s.Invoke(payload(t, associated("app"))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// The caller was in another account, and so was the record's first recipient.
 	copied := with(associated("app"), map[string]any{"recipientAccountId": partner, "sharedEventID": "s-1",
 		"userIdentity": map[string]any{"accountId": partner}})
-	if _, err := s.invoke(payload(t, copied)); err != nil {
+	if _, err := s.Invoke(payload(t, copied)); err != nil {
 		t.Fatal(err)
 	}
 	s.wantWrites(disconnect("app", "public:npmjs"))
@@ -139,8 +129,8 @@ func TestAnOldEventIsAsGoodAsANewOne(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "enforce", everything)
 	s.repo("app", "public:npmjs")
-	s.world.Advance(72 * time.Hour)
-	if _, err := s.invoke(payload(t, associated("app"))); err != nil {
+	s.World.Advance(72 * time.Hour)
+	if _, err := s.Invoke(payload(t, associated("app"))); err != nil {
 		t.Fatal(err)
 	}
 	s.wantWrites(disconnect("app", "public:npmjs"))
@@ -202,7 +192,7 @@ func TestHostileEvents(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, "enforce", everything)
 			s.repo("app", "public:npmjs")
-			out, err := s.invoke(row.payload)
+			out, err := s.Invoke(row.payload)
 			if (err == nil) != row.ignored || (out.Ignored != "") != row.ignored {
 				t.Errorf("ignored %q, error %v", out.Ignored, err)
 			}
@@ -210,10 +200,10 @@ func TestHostileEvents(t *testing.T) {
 			if err != nil && (!errors.As(err, &failure) || strings.HasPrefix(failure.Type, "Runtime.")) {
 				t.Errorf("it did not refuse, it broke: %v", err)
 			}
-			if calls := s.artifactCalls(); len(calls) != 0 {
+			if calls := s.ArtifactCalls(); len(calls) != 0 {
 				t.Errorf("calls: %q", calls)
 			}
-			if len(s.function.Logs()) == 0 {
+			if len(s.Function.Logs()) == 0 {
 				t.Error("it left no trace in the log")
 			}
 		})
@@ -223,8 +213,8 @@ func TestHostileEvents(t *testing.T) {
 func TestAnEventThatCannotBeReadEndsInTheFailureQueue(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "enforce", everything)
-	<-s.function.InvokeAsync([]byte(payload(t, with(associated("app"), map[string]any{"requestParameters": nil}))))
-	failures := s.function.Failures()
+	<-s.Function.InvokeAsync([]byte(payload(t, with(associated("app"), map[string]any{"requestParameters": nil}))))
+	failures := s.Function.Failures()
 	if len(failures) != 1 || !strings.Contains(string(failures[0].RequestPayload), "AssociateExternalConnection") {
 		t.Errorf("failure queue: %+v", failures)
 	}
@@ -242,7 +232,7 @@ func TestBothSpellingsOfTheParametersAreRead(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, "enforce", everything)
 			s.repo("app", "public:npmjs")
-			if _, err := s.invoke(payload(t, with(associated("app"), map[string]any{"requestParameters": parameters}))); err != nil {
+			if _, err := s.Invoke(payload(t, with(associated("app"), map[string]any{"requestParameters": parameters}))); err != nil {
 				t.Fatal(err)
 			}
 			s.wantWrites(disconnect("app", "public:npmjs"))
@@ -254,10 +244,10 @@ func TestAnEventRunThatFailsIsTriedAgainByLambdaAndWritesOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "enforce", everything)
 	s.repo("app", "public:npmjs")
-	s.world.Inject(localaws.Fault{Operation: "DisassociateExternalConnection", Times: 1, Kind: localaws.Fail(429, "ThrottlingException", "slow down")})
-	<-s.function.InvokeAsync([]byte(payload(t, associated("app"))))
+	s.World.Inject(localaws.Fault{Operation: "DisassociateExternalConnection", Times: 1, Kind: localaws.Fail(429, "ThrottlingException", "slow down")})
+	<-s.Function.InvokeAsync([]byte(payload(t, associated("app"))))
 	s.wantWrites(disconnect("app", "public:npmjs"))
-	if n := len(s.function.Failures()); n != 0 {
+	if n := len(s.Function.Failures()); n != 0 {
 		t.Errorf("%d events in the failure queue", n)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"portcullis/internal/endtoend"
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/lambda"
@@ -21,7 +22,7 @@ import (
 func twoDomains(s *stage) {
 	s.repo("app", "public:npmjs")
 	s.repo("quiet")
-	s.artifact.AddDomain(home, region, "lab").AddRepository("tool").Connect("public:pypi")
+	s.Artifact.AddDomain(home, region, "lab").AddRepository("tool").Connect("public:pypi")
 }
 
 const (
@@ -77,14 +78,14 @@ func TestABadReadIsNeverNothingThere(t *testing.T) {
 				// The program asks for 1,000 a page; a first page that is cut short stands in for a large estate.
 				cut(s, row.fault.Operation)
 			}
-			s.world.Inject(row.fault)
-			out := s.sweep()
+			s.World.Inject(row.fault)
+			out := s.Sweep()
 			s.wantWrites(row.writes...)
 			if out.Complete || out.Verdicts["undetermined"] != 1 {
 				t.Errorf("summary: %+v", out)
 			}
 			var codes []string
-			for _, f := range s.reported("Finding") {
+			for _, f := range s.Reported("Finding") {
 				if f.Verdict == "undetermined" {
 					codes = append(codes, f.Code)
 				}
@@ -108,7 +109,7 @@ func cut(s *stage, operation string) {
 		"ListDomains":              `{"domains":[{"name":"corp","owner":"111122223333","status":"Active"}],"nextToken":"more"}`,
 		"ListRepositoriesInDomain": `{"repositories":[{"name":"app","domainName":"corp","domainOwner":"111122223333"}],"nextToken":"more"}`,
 	}[operation]
-	s.world.Inject(localaws.Fault{Operation: operation, Kind: localaws.Body(200, page), Match: func(input map[string]any) bool {
+	s.World.Inject(localaws.Fault{Operation: operation, Kind: localaws.Body(200, page), Match: func(input map[string]any) bool {
 		return !hasToken(input) && (operation == "ListDomains" || input["domain"] == "corp")
 	}})
 }
@@ -131,12 +132,12 @@ func TestWhatIsOnlyForAMomentIsTriedAgain(t *testing.T) {
 		} {
 			t.Run(row.name+", AWS_NEW_RETRIES_2026="+retries, func(t *testing.T) {
 				t.Parallel()
-				s := newStage(t, "enforce", everything, env("AWS_NEW_RETRIES_2026", retries))
+				s := newStage(t, "enforce", everything, endtoend.Env("AWS_NEW_RETRIES_2026", retries))
 				twoDomains(s)
 				for _, operation := range []string{"ListDomains", "ListRepositories", "ListRepositoriesInDomain", "DescribeRepository"} {
-					s.world.Inject(localaws.Fault{Operation: operation, Kind: row.kind, Times: 2})
+					s.World.Inject(localaws.Fault{Operation: operation, Kind: row.kind, Times: 2})
 				}
-				if out := s.sweep(); !out.Complete || out.Outcomes["applied"] != 2 {
+				if out := s.Sweep(); !out.Complete || out.Outcomes["applied"] != 2 {
 					t.Errorf("summary: %+v", out)
 				}
 				s.wantWrites(inCorp, inLab)
@@ -167,15 +168,15 @@ func TestAWriteIsAttemptedOnceAndThenLookedAt(t *testing.T) {
 		} {
 			t.Run(row.name+", AWS_NEW_RETRIES_2026="+retries, func(t *testing.T) {
 				t.Parallel()
-				s := newStage(t, "enforce", everything, env("AWS_NEW_RETRIES_2026", retries))
+				s := newStage(t, "enforce", everything, endtoend.Env("AWS_NEW_RETRIES_2026", retries))
 				s.repo("app", "public:npmjs")
-				s.world.Inject(localaws.Fault{Operation: "DisassociateExternalConnection", Kind: row.kind, When: row.when})
-				_, err := s.invoke(sweep)
+				s.World.Inject(localaws.Fault{Operation: "DisassociateExternalConnection", Kind: row.kind, When: row.when})
+				_, err := s.Invoke(sweep)
 				if (err != nil) != row.failed {
 					t.Errorf("error: %v", err)
 				}
 				calls := 0
-				for _, c := range s.world.Calls() {
+				for _, c := range s.World.Calls() {
 					if c.Operation == "DisassociateExternalConnection" {
 						calls++
 					}
@@ -204,7 +205,7 @@ func TestTheSecondReadingDecides(t *testing.T) {
 		{"the repository is gone", func(s *stage) { s.corp.Repository("app").Remove() }, "already-done gone", nil},
 		{"another connection has taken its place", func(s *stage) { s.corp.Repository("app").Connect("public:pypi") }, "already-done gone", nil},
 		{"it cannot be read any more", func(s *stage) {
-			s.world.Inject(localaws.Fault{Operation: "DescribeRepository", Kind: localaws.Fail(403, "AccessDeniedException", "no")})
+			s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Kind: localaws.Fail(403, "AccessDeniedException", "no")})
 		}, "withheld undetermined", nil},
 		{"nothing has changed", func(*stage) {}, "applied verified", []string{inCorp}},
 	} {
@@ -213,8 +214,8 @@ func TestTheSecondReadingDecides(t *testing.T) {
 			s := newStage(t, "enforce", everything)
 			s.repo("app", "public:npmjs")
 			// It happens once the first reading has its answer, before the second.
-			s.world.Inject(localaws.Fault{Operation: "DescribeRepository", Times: 1, When: localaws.After, Kind: localaws.Meanwhile(func() { row.meanwhile(s) })})
-			s.sweep()
+			s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Times: 1, When: localaws.After, Kind: localaws.Meanwhile(func() { row.meanwhile(s) })})
+			s.Sweep()
 			s.wantWrites(row.writes...)
 			if got := s.outcomes()["corp/app public:npmjs"]; got != row.outcome {
 				t.Errorf("outcome %q, want %q", got, row.outcome)
@@ -227,8 +228,8 @@ func TestSomebodyElseDisconnectsAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "enforce", everything)
 	app := s.repo("app", "public:npmjs")
-	s.world.Inject(localaws.Fault{Operation: "DisassociateExternalConnection", Kind: localaws.Meanwhile(func() { app.Connect() })})
-	s.sweep()
+	s.World.Inject(localaws.Fault{Operation: "DisassociateExternalConnection", Kind: localaws.Meanwhile(func() { app.Connect() })})
+	s.Sweep()
 	if got := s.outcomes()["corp/app public:npmjs"]; got != "already-done gone" {
 		t.Errorf("outcome %q", got)
 	}
@@ -243,8 +244,8 @@ func TestAKillAtAnyPointLeavesNoWriteWithoutItsIntent(t *testing.T) {
 		for n := 0; ; n++ {
 			s := newStage(t, "enforce", everything)
 			twoDomains(s)
-			fault := s.world.Inject(localaws.Fault{Skip: n, Times: 1, When: when, Kind: localaws.Meanwhile(s.function.Kill)})
-			_, err := s.invoke(sweep)
+			fault := s.World.Inject(localaws.Fault{Skip: n, Times: 1, When: when, Kind: localaws.Meanwhile(s.Function.Kill)})
+			_, err := s.Invoke(sweep)
 			if fault.Count() == 0 {
 				if n < 10 || err != nil {
 					t.Fatalf("a run makes only %d calls (%v)", n, err)
@@ -263,8 +264,8 @@ func TestAKillAtAnyPointLeavesNoWriteWithoutItsIntent(t *testing.T) {
 			}
 
 			// The next sweep makes good what was left.
-			s.sweep()
-			if again := s.sweep(); again.Verdicts["violation"] != 0 || !again.Complete {
+			s.Sweep()
+			if again := s.Sweep(); again.Verdicts["violation"] != 0 || !again.Complete {
 				t.Errorf("killed at call %d: after two more sweeps %+v", n, again)
 			}
 			if n := len(s.writes()); n != 2 {
@@ -280,7 +281,7 @@ func TestAKillAtAnyPointLeavesNoWriteWithoutItsIntent(t *testing.T) {
 // intended lists the writes that the log announces, in the form of stage.writes.
 func intended(s *stage) []string {
 	var list []string
-	for _, line := range s.function.Logs() {
+	for _, line := range s.Function.Logs() {
 		var record struct {
 			Message string
 			Action  struct {
@@ -295,7 +296,7 @@ func intended(s *stage) []string {
 		if json.Unmarshal([]byte(line), &record) == nil && record.Message == "intent" {
 			in := record.Action.Call.Input
 			if len(record.Action.Undo) == 0 || !slices.Contains(record.Action.Before.ExternalConnections, in["externalConnection"]) {
-				s.t.Errorf("an intent without undo or state: %s", line)
+				s.T.Errorf("an intent without undo or state: %s", line)
 			}
 			list = append(list, fmt.Sprintf("%s %s/%s %s", record.Action.Call.Operation, in["domain"], in["repository"], in["externalConnection"]))
 		}
@@ -306,11 +307,11 @@ func intended(s *stage) []string {
 func TestNothingIsBegunCloseToTheDeadline(t *testing.T) {
 	t.Parallel()
 	// Of 22 seconds, 20 are the margin: the first reading uses up the rest.
-	s := newStage(t, "enforce", everything, timeout(22*time.Second))
+	s := newStage(t, "enforce", everything, endtoend.Timeout(22*time.Second))
 	s.repo("app", "public:npmjs")
 	s.repo("web", "public:npmjs")
-	s.world.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 2, Times: 1, Kind: localaws.Meanwhile(func() { time.Sleep(2500 * time.Millisecond) })})
-	out := s.sweep()
+	s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 2, Times: 1, Kind: localaws.Meanwhile(func() { time.Sleep(2500 * time.Millisecond) })})
+	out := s.Sweep()
 	s.wantWrites()
 	if out.Outcomes["withheld"] != 2 {
 		t.Errorf("summary: %+v", out)
@@ -327,29 +328,29 @@ func TestEventsThatTheBusRefusesAreSentAgainAndNeverLostInSilence(t *testing.T) 
 	s := newStage(t, "monitor", everything)
 	s.repo("app", "public:npmjs")
 	var offered atomic.Int32
-	s.events.FailEntries(func(int, eventbridge.Event) string {
+	s.Events.FailEntries(func(int, eventbridge.Event) string {
 		if offered.Add(1) <= 2 {
 			return "ThrottlingException"
 		}
 		return ""
 	})
-	s.sweep()
-	if f, o, r := len(s.reported("Finding")), len(s.reported("Action Outcome")), len(s.reported("Run Summary")); f != 1 || o != 1 || r != 1 {
+	s.Sweep()
+	if f, o, r := len(s.Reported("Finding")), len(s.Reported("Action Outcome")), len(s.Reported("Run Summary")); f != 1 || o != 1 || r != 1 {
 		t.Errorf("%d findings, %d outcomes, %d summaries on the bus", f, o, r)
 	}
 
-	s.events.FailEntries(func(_ int, e eventbridge.Event) string {
+	s.Events.FailEntries(func(_ int, e eventbridge.Event) string {
 		if e.DetailType == "Finding" {
 			return "InternalFailure"
 		}
 		return ""
 	})
-	_, err := s.invoke(sweep)
+	_, err := s.Invoke(sweep)
 	var failure *lambda.FunctionError
 	if !errors.As(err, &failure) || !strings.Contains(failure.Message, "1 events were not delivered") {
 		t.Errorf("error: %v", err)
 	}
-	if !slices.ContainsFunc(s.function.Logs(), func(line string) bool {
+	if !slices.ContainsFunc(s.Function.Logs(), func(line string) bool {
 		return strings.Contains(line, `"event not delivered"`) && strings.Contains(line, `"detail":{"version":1`) && strings.Contains(line, "corp/app")
 	}) {
 		t.Error("the event is not in the log")
@@ -370,14 +371,14 @@ func TestAFunctionThatCannotBeSureDoesNotStart(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, row.mode, row.policy)
 			s.repo("app", "public:npmjs")
-			_, err := s.invoke(sweep)
+			_, err := s.Invoke(sweep)
 			if err == nil {
 				t.Fatal("it ran")
 			}
-			if logs := strings.Join(s.function.Logs(), "\n"); !strings.Contains(logs, row.says) || !strings.Contains(logs, `"level":"ERROR"`) {
+			if logs := strings.Join(s.Function.Logs(), "\n"); !strings.Contains(logs, row.says) || !strings.Contains(logs, `"level":"ERROR"`) {
 				t.Errorf("the log does not say %q:\n%s", row.says, logs)
 			}
-			if calls := s.world.Calls(); len(calls) != 0 {
+			if calls := s.World.Calls(); len(calls) != 0 {
 				t.Errorf("%d calls were made", len(calls))
 			}
 		})

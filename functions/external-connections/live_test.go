@@ -30,7 +30,7 @@ type liveStage struct {
 func newLiveStage(t *testing.T) *liveStage {
 	t.Helper()
 	s := &liveStage{stage: newStage(t, "enforce", everything)}
-	s.trail = cloudtrail.New(s.world, s.artifact, s.events)
+	s.trail = cloudtrail.New(s.World, s.Artifact, s.Events)
 	template, err := os.ReadFile("../../template.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -40,19 +40,19 @@ func newLiveStage(t *testing.T) *liveStage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = s.events.AddRule(home, region, "default", eventbridge.Rule{Name: name, Pattern: pattern, Target: func(event []byte) {
+	err = s.Events.AddRule(home, region, "default", eventbridge.Rule{Name: name, Pattern: pattern, Target: func(event []byte) {
 		var record struct{ Detail struct{ EventName string } }
 		if err := json.Unmarshal(event, &record); err != nil {
 			t.Error(err)
 		}
 		s.woken = append(s.woken, record.Detail.EventName)
-		<-s.function.InvokeAsync(event)
+		<-s.Function.InvokeAsync(event)
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if failures := s.function.Failures(); len(failures) > 0 {
+		if failures := s.Function.Failures(); len(failures) > 0 {
 			t.Errorf("failure queue: %+v", failures)
 		}
 	})
@@ -62,12 +62,12 @@ func newLiveStage(t *testing.T) *liveStage {
 // associate connects a repository of any owner's corp, as somebody in an account
 // does, and says what the server said.
 func (s *liveStage) associate(account, owner, repository, connection string) error {
-	c := s.world.Account(account)
-	client := sdk.New(sdk.Options{Region: region, BaseEndpoint: aws.String(s.world.URL()), Retryer: aws.NopRetryer{},
+	c := s.World.Account(account)
+	client := sdk.New(sdk.Options{Region: region, BaseEndpoint: aws.String(s.World.URL()), Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		})})
-	_, err := client.AssociateExternalConnection(s.t.Context(), &sdk.AssociateExternalConnectionInput{
+	_, err := client.AssociateExternalConnection(s.T.Context(), &sdk.AssociateExternalConnectionInput{
 		Domain: aws.String("corp"), DomainOwner: &owner, Repository: &repository, ExternalConnection: &connection,
 	})
 	return err
@@ -75,16 +75,16 @@ func (s *liveStage) associate(account, owner, repository, connection string) err
 
 // connect is associate at home, and must succeed.
 func (s *liveStage) connect(repository, connection string) {
-	s.t.Helper()
+	s.T.Helper()
 	if err := s.associate(home, home, repository, connection); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 }
 
 func (s *liveStage) wantWoken(times int) {
-	s.t.Helper()
+	s.T.Helper()
 	if !slices.Equal(s.woken, slices.Repeat([]string{"AssociateExternalConnection"}, times)) {
-		s.t.Errorf("woken by %q, want %d associations", s.woken, times)
+		s.T.Errorf("woken by %q, want %d associations", s.woken, times)
 	}
 }
 
@@ -104,13 +104,13 @@ func TestAConnectionIsTakenOffWhenCloudTrailTellsOfIt(t *testing.T) {
 			s.trail.SetSpelling(spelling)
 			app := s.repo("app")
 			s.connect("app", "public:npmjs")
-			s.events.Idle()
+			s.Events.Idle()
 			s.wantWrites(associate("app", "public:npmjs"), disconnect("app", "public:npmjs"))
 			if len(app.Connections()) != 0 {
 				t.Errorf("app is connected to %q", app.Connections())
 			}
 			// CloudTrail told of both calls; the function's own woke nobody.
-			if n := len(s.events.Events(home, region, "default")); n != 2 {
+			if n := len(s.Events.Events(home, region, "default")); n != 2 {
 				t.Errorf("CloudTrail told of %d calls, want 2", n)
 			}
 			s.wantWoken(1)
@@ -127,7 +127,7 @@ func TestWhatIsAllowedOrRefusedIsLeftAlone(t *testing.T) {
 	if err := s.associate(home, home, "app", "public:npmjs"); err == nil {
 		t.Error("the server connects a repository that has upstreams")
 	}
-	s.events.Idle()
+	s.Events.Idle()
 	s.wantWrites(associate("app", "public:npmjs"), associate("npm-store", "public:npmjs"))
 	if len(store.Connections()) != 1 {
 		t.Errorf("npm-store is connected to %q", store.Connections())
@@ -151,12 +151,12 @@ func TestItDoesNotMatterWhoseCallItWas(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			s := newLiveStage(t)
-			app := s.artifact.AddDomain(row.owner, region, "corp").AddRepositoryOf(row.administrator, "app")
+			app := s.Artifact.AddDomain(row.owner, region, "corp").AddRepositoryOf(row.administrator, "app")
 			app.Grant(row.caller, codeartifact.Write)
 			if err := s.associate(row.caller, row.owner, "app", "public:npmjs"); err != nil {
 				t.Fatal(err)
 			}
-			s.events.Idle()
+			s.Events.Idle()
 			if !row.sees {
 				s.wantWoken(0)
 				s.wantWrites(associate("app", "public:npmjs"))
@@ -201,20 +201,20 @@ func TestDeliveryMayBeAsBadAsAWSAllows(t *testing.T) {
 			})
 			s.connect("app", "public:npmjs")
 			s.connect("web", "public:pypi")
-			s.events.Idle()
+			s.Events.Idle()
 			if row.late {
 				s.wantWoken(0)
-				s.world.Advance(time.Hour)
+				s.World.Advance(time.Hour)
 				s.trail.Deliver(nil)
-				s.events.Put(row.as(held)...)
-				s.events.Idle()
+				s.Events.Put(row.as(held)...)
+				s.Events.Idle()
 			}
 			s.wantWoken(row.woken)
 			if n := len(app.Connections()) + len(web.Connections()); n != row.left {
 				t.Errorf("%d connections are left, want %d", n, row.left)
 			}
 			// The sweep makes good what was lost, and finds nothing else to do.
-			if out := s.sweep(); out.Outcomes["applied"] != row.left {
+			if out := s.Sweep(); out.Outcomes["applied"] != row.left {
 				t.Errorf("sweep: %+v", out)
 			}
 			s.wantWrites(associate("app", "public:npmjs"), associate("web", "public:pypi"),
@@ -233,8 +233,8 @@ func TestALateEventFindsWhatIsThereNow(t *testing.T) {
 	s.trail.Deliver(func(e []eventbridge.Event) []eventbridge.Event { held = append(held, e...); return nil })
 	s.connect("npm-store", "public:pypi")
 	store.Connect("public:npmjs") // which is allowed
-	s.events.Put(held...)
-	s.events.Idle()
+	s.Events.Put(held...)
+	s.Events.Idle()
 	s.wantWoken(1)
 	s.wantWrites(associate("npm-store", "public:pypi"))
 }
@@ -245,10 +245,10 @@ func TestAFloodOfCopiesEndsInOneWrite(t *testing.T) {
 	s.repo("app")
 	s.trail.Deliver(func(e []eventbridge.Event) []eventbridge.Event { return slices.Repeat(e, 1000) })
 	s.connect("app", "public:npmjs")
-	s.events.Idle()
+	s.Events.Idle()
 	s.wantWoken(1000)
 	s.wantWrites(associate("app", "public:npmjs"), disconnect("app", "public:npmjs"))
-	if n := len(s.reported("Action Outcome")); n != 1 {
+	if n := len(s.Reported("Action Outcome")); n != 1 {
 		t.Errorf("%d outcomes are reported", n)
 	}
 }
@@ -257,18 +257,18 @@ func TestTheScheduleSweepsEveryHour(t *testing.T) {
 	t.Parallel()
 	s := newLiveStage(t)
 	app := s.repo("app", "public:npmjs") // and no event tells of it
-	scheduler.Every(s.world, time.Hour, []byte(sweep), func(input []byte) { <-s.function.InvokeAsync(input) })
+	scheduler.Every(s.World, time.Hour, []byte(sweep), func(input []byte) { <-s.Function.InvokeAsync(input) })
 	s.wantWrites(disconnect("app", "public:npmjs")) // in the sweep at once
 
 	app.Connect("public:pypi")
-	s.world.Advance(59 * time.Minute)
+	s.World.Advance(59 * time.Minute)
 	if len(app.Connections()) != 1 {
 		t.Error("it swept before the hour was over")
 	}
-	s.world.Advance(time.Minute)
+	s.World.Advance(time.Minute)
 	s.wantWrites(disconnect("app", "public:npmjs"), disconnect("app", "public:pypi"))
-	s.world.Advance(3 * time.Hour)
-	if n := len(s.reported("Run Summary")); n != 5 {
+	s.World.Advance(3 * time.Hour)
+	if n := len(s.Reported("Run Summary")); n != 5 {
 		t.Errorf("%d sweeps, want one at the start and one for each of four hours", n)
 	}
 	s.wantWoken(0) // no event had a part in it

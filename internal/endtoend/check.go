@@ -1,0 +1,68 @@
+package endtoend
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// checkLog holds every line of standard output to be one JSON object.
+func (s *Stage) checkLog() {
+	for _, line := range s.Function.Logs() {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			s.T.Errorf("not a JSON object: %q", line)
+		}
+	}
+}
+
+// checkEvents holds every event on the bus against the schemas of docs/events.md.
+func (s *Stage) checkEvents() {
+	schemas := Schemas(s.T)
+	for _, e := range s.Events.Events(Home, Region, Bus) {
+		schema := schemas[e.DetailType]
+		if schema == nil {
+			s.T.Errorf("docs/events.md has no schema for %q", e.DetailType)
+			continue
+		}
+		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(string(e.Detail)))
+		if err == nil {
+			err = schema.Validate(instance)
+		}
+		if err != nil {
+			s.T.Errorf("%s: %v\n%s", e.DetailType, err, e.Detail)
+		}
+	}
+}
+
+var schemaBlock = regexp.MustCompile("(?s)```json schema=([A-Za-z ]+)\n(.*?)```")
+
+// Schemas returns the schemas of docs/events.md by detail-type.
+func Schemas(t *testing.T) map[string]*jsonschema.Schema {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(root(), "docs", "events.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled := map[string]*jsonschema.Schema{}
+	for _, block := range schemaBlock.FindAllStringSubmatch(string(page), -1) {
+		document, err := jsonschema.UnmarshalJSON(strings.NewReader(block[2]))
+		if err != nil {
+			t.Fatalf("schema of %s: %v", block[1], err)
+		}
+		c := jsonschema.NewCompiler()
+		c.AssertFormat()
+		if err := c.AddResource("mem:///schema", document); err != nil {
+			t.Fatal(err)
+		}
+		if compiled[block[1]], err = c.Compile("mem:///schema"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return compiled
+}
