@@ -6,7 +6,7 @@
 // only narrow where that mode enforces.
 //
 // policy/policy.yaml shows every key with its meaning. This file holds what all controls share;
-// external.go holds the section of the control external-connections, and a further control adds a file like it
+// external.go, groups.go and origins.go hold the sections of their controls, and a further control adds a file like them
 // and one line in Parse. read.go is the strict YAML reader below both.
 package policy
 
@@ -30,6 +30,8 @@ type Policy struct {
 	Limits              Limits               // most writes one run may make
 	EnforceOn           *EnforceOn           // nil: wherever the deployed mode says
 	ExternalConnections *ExternalConnections // nil: the file has no such section
+	PackageGroups       *PackageGroups       // likewise
+	PackageOrigins      *PackageOrigins      // likewise
 	Warnings            []Problem            // accepted, but probably not meant; in the order of the file
 }
 
@@ -87,8 +89,10 @@ func Parse(name string, data []byte) (*Policy, error) {
 			field{"limits", "limits: {count: 10, share: 10%}", required, func(v value) { p.Limits = r.limits(v) }},
 			field{"enforce_on", `enforce_on: [{domains: ["dev-*"]}]`, optional, func(v value) { p.EnforceOn = r.enforceOn(v) }},
 			field{"external_connections", "external_connections: {allow: []}", optional, func(v value) { p.ExternalConnections = r.externalConnections(v) }},
+			field{"package_groups", "package_groups: {min_age: 14d, grace: 14d}", optional, func(v value) { p.PackageGroups = r.packageGroups(v) }},
+			field{"package_origins", "package_origins: {guard: []}", optional, func(v value) { p.PackageOrigins = r.packageOrigins(v) }},
 		)
-		if p.ExternalConnections == nil {
+		if p.ExternalConnections == nil && p.PackageGroups == nil && p.PackageOrigins == nil {
 			r.warn(root, "no section for any control", `add external_connections, or nothing is judged`)
 		}
 	}

@@ -20,9 +20,10 @@ type metric struct {
 // which CloudWatch makes metrics when it reads the log:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 //
-// What was found is said of sweeps only. A run that looked at the one resource
-// of an event knows nothing of the others, and its zero would read as an estate
-// without violations.
+// What was found is said of sweeps only. A run that looked at what an event named
+// knows nothing of the rest, and its zero would read as an estate without
+// violations. Violations that it did find are said, so that an alarm need not wait
+// for the sweep.
 func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) error {
 	values := map[string]int{
 		"Applied":       s.Outcomes[control.Applied],
@@ -40,6 +41,9 @@ func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) erro
 		values["Waived"] = s.Verdicts[control.Waived]
 		values["Undetermined"] = s.Verdicts[control.Undetermined]
 		values["Complete"] = count(s.Complete)
+	}
+	if n := s.Verdicts[control.Violation]; n > 0 {
+		values["Violations"] = n
 	}
 	names := make([]metric, 0, len(values))
 	record := map[string]any{"Control": s.Control}

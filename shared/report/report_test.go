@@ -719,10 +719,11 @@ func TestTheMetrics(t *testing.T) {
 		want   object
 	}{
 		{"of a sweep say what was found", true, func(*control.Summary) {}, all},
-		{"of an event say what was done only", false, func(*control.Summary) {}, always},
+		{"of an event say what was done, and the violations", false, func(*control.Summary) {}, with(with(object{}, always), object{"Violations": 2.0})},
+		{"of an event that found none say nothing of violations", false, func(s *control.Summary) { s.Verdicts = nil }, always},
 		{"say that a sweep was not complete", true, func(s *control.Summary) { s.Complete = false }, with(with(object{}, all), object{"Complete": 0.0})},
-		{"say that the limit was exceeded", false, func(s *control.Summary) { s.LimitExceeded = true }, with(with(object{}, always), object{"LimitExceeded": 1.0})},
-		{"say that the event was ignored", false, func(s *control.Summary) { s.Ignored = "why" }, with(with(object{}, always), object{"Ignored": 1.0})},
+		{"say that the limit was exceeded", false, func(s *control.Summary) { s.LimitExceeded = true }, with(with(object{}, always), object{"LimitExceeded": 1.0, "Violations": 2.0})},
+		{"say that the event was ignored", false, func(s *control.Summary) { s.Ignored, s.Verdicts = "why", nil }, with(with(object{}, always), object{"Ignored": 1.0})},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,509 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/codeartifact"
+	"github.com/google/go-cmp/cmp"
+
+	"portcullis/internal/endtoend"
+	"portcullis/shared/localaws"
+	"portcullis/shared/localaws/codeartifact"
+)
+
+// These tests run the real binary under a local Lambda, against a local AWS. What
+// a run did is told by the server's own journal, not by the program.
+
+const rules = `
+version: 1
+limits: {count: 10, share: 100%}
+package_groups:
+  min_age: 24h
+  grace: 48h
+`
+
+func TestMain(m *testing.M) { endtoend.Main(m) }
+
+type stage struct {
+	*endtoend.Stage
+	corp codeartifact.Domain
+}
+
+func newStage(t *testing.T, mode, policy string, options ...endtoend.Option) *stage {
+	t.Helper()
+	s := &stage{Stage: endtoend.New(t, "package-groups", mode, policy, options...)}
+	s.corp = s.Artifact.AddDomain(endtoend.Home, endtoend.Region, "corp")
+	s.corp.AddRepository("repo")
+	return s
+}
+
+// old adds a group that is of age.
+func (s *stage) old(pattern string) codeartifact.PackageGroup {
+	g := s.corp.PackageGroup(pattern).Add()
+	s.World.Advance(25 * time.Hour)
+	return g
+}
+
+// writes lists the writes that the server executed: the operation and the group.
+func (s *stage) writes() []string {
+	list := []string{}
+	for _, c := range s.ArtifactWrites() {
+		what, _ := c.Input["packageGroup"].(string)
+		if arn, ok := c.Input["resourceArn"].(string); ok {
+			_, what, _ = strings.Cut(arn, "package-group/corp")
+		}
+		list = append(list, c.Operation+" "+what)
+	}
+	return list
+}
+
+func (s *stage) wantWrites(want ...string) {
+	s.T.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), s.writes()); diff != "" {
+		s.T.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
+
+func (s *stage) codes() map[string]string {
+	m := map[string]string{}
+	for _, f := range s.Reported("Finding") {
+		_, what, _ := strings.Cut(f.Resource, "package-group/corp")
+		m[what+f.Subject] = f.Code
+	}
+	return m
+}
+
+func TestADeadGroupIsMarkedAndPrunedAfterItsGraceAndCanBeRestored(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", rules)
+	g := s.old("/npm/*")
+	g.Inform("of the web team", "web@example.com")
+	g.Tag("team", "web")
+
+	if out := s.Sweep(); out.Outcomes["applied"] != 1 {
+		t.Errorf("first sweep: %+v", out)
+	}
+	s.wantWrites("TagResource /npm/%2a")
+	if want := "2026-11-21T10:00:00Z/1795165200000"; g.Tags()["portcullis:empty-since"] != want {
+		t.Errorf("mark %q, want %q", g.Tags()["portcullis:empty-since"], want)
+	}
+
+	s.World.Advance(47 * time.Hour)
+	s.Sweep()
+	s.wantWrites("TagResource /npm/%2a")
+
+	s.World.Advance(time.Hour)
+	before := g.State()
+	s.Sweep()
+	s.wantWrites("TagResource /npm/%2a", "DeletePackageGroup /npm/*")
+	if g.Exists() {
+		t.Fatal("the group is still there")
+	}
+	if out := s.Sweep(); out.Outcomes["applied"] != 0 || out.Verdicts["violation"] != 0 {
+		t.Errorf("a sweep after it: %+v", out)
+	}
+
+	s.restore()
+	after := g.State()
+	delete(before.Tags, "portcullis:empty-since")
+	before.Created = after.Created
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("the restored group (-before +after):\n%s", diff)
+	}
+}
+
+// restore makes the calls of the last outcome's undo, as a person does.
+func (s *stage) restore() {
+	s.T.Helper()
+	outcomes := s.Reported("Action Outcome")
+	who := s.World.Account(endtoend.Home)
+	client := sdk.New(sdk.Options{Region: endtoend.Region, BaseEndpoint: aws.String(s.World.URL()),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: who.AccessKeyID, SecretAccessKey: who.SecretAccessKey, SessionToken: who.SessionToken}, nil
+		})})
+	for _, c := range outcomes[len(outcomes)-1].Undo {
+		var err error
+		switch c.Operation {
+		case "CreatePackageGroup":
+			_, err = client.CreatePackageGroup(s.T.Context(), decode[sdk.CreatePackageGroupInput](s.T, c.Input))
+		case "UpdatePackageGroupOriginConfiguration":
+			_, err = client.UpdatePackageGroupOriginConfiguration(s.T.Context(), decode[sdk.UpdatePackageGroupOriginConfigurationInput](s.T, c.Input))
+		default:
+			s.T.Fatalf("the undo asks for %s", c.Operation)
+		}
+		if err != nil {
+			s.T.Fatal(err)
+		}
+	}
+}
+
+func decode[T any](t *testing.T, input json.RawMessage) *T {
+	t.Helper()
+	in := new(T)
+	d := json.NewDecoder(strings.NewReader(string(input)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(in); err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func TestKeptGroupsSayWhyAndCostNoCall(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", rules, endtoend.Env("AWS_LAMBDA_LOG_LEVEL", "DEBUG"))
+	s.corp.PackageGroup("/npm/reserved/*").Add().SetMode(codeartifact.ExternalUpstream, codeartifact.Block)
+	s.corp.PackageGroup("/maven/com.acme~").Add()
+	s.corp.PackageGroup("/npm/*").Add()
+	s.World.Advance(25 * time.Hour)
+	s.corp.PackageGroup("/pypi/*").Add()
+
+	out := s.Sweep()
+	s.wantWrites()
+	want := map[string]int{"root": 1, "own-control": 1, "lookalikes": 1, "children": 1, "young": 1}
+	if diff := cmp.Diff(want, out.Details.Kept); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{"lookalikes: ignore": 1, "children: prune": 1}, out.Details.Freeable); diff != "" {
+		t.Errorf("freeable (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"ListDomains", "ListPackageGroups"}, s.ArtifactCalls()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	for _, says := range []string{
+		"it sets EXTERNAL_UPSTREAM to BLOCK itself; an empty group with a mode of its own guards names that nobody has published yet",
+		"while it exists, look-alikes of `com.acme` are blocked, and /* above it would let them in; `lookalikes: ignore` would let it go",
+	} {
+		if !strings.Contains(strings.Join(s.Function.Logs(), "\n"), says) {
+			t.Errorf("the log does not say: %s", says)
+		}
+	}
+}
+
+func TestMonitorModeMarksNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "monitor", rules)
+	s.old("/npm/*")
+	out := s.Sweep()
+	s.wantWrites()
+	if out.Outcomes["withheld"] != 1 || s.codes()["/npm/%2a"] != "dead" {
+		t.Errorf("summary %+v, findings %v", out, s.codes())
+	}
+}
+
+func TestAMarkedGroupThatIsInUseAgainIsUnmarked(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", rules)
+	g := s.old("/npm/*")
+	s.Sweep()
+	s.corp.AddPackage("repo", "npm", "", "lodash")
+	s.World.Advance(49 * time.Hour)
+	s.Sweep()
+	s.wantWrites("TagResource /npm/%2a", "UntagResource /npm/%2a")
+	if _, marked := g.Tags()["portcullis:empty-since"]; marked || !g.Exists() {
+		t.Errorf("tags %v", g.Tags())
+	}
+	s.Sweep()
+	s.wantWrites("TagResource /npm/%2a", "UntagResource /npm/%2a")
+}
+
+// Somebody changes the group after the second reading, at the moment of the
+// DELETE. CodeArtifact has no conditional delete, so it is lost; the outcome says
+// so, rings, and restores it.
+func TestARaceAtTheMomentOfDeletionIsSaidAndUndone(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		race  func(*stage, codeartifact.PackageGroup)
+		says  string
+		calls int
+		check func(*testing.T, codeartifact.PackageGroup)
+	}{
+		{"a mode is set", func(_ *stage, g codeartifact.PackageGroup) { g.SetMode(codeartifact.Publish, codeartifact.Block) },
+			`PUBLISH was "BLOCK"`, 2, func(t *testing.T, g codeartifact.PackageGroup) {
+				if m := g.State().Controls[codeartifact.Publish].Mode; m != codeartifact.Block {
+					t.Errorf("PUBLISH is %s after the undo", m)
+				}
+			}},
+		{"it is made anew", func(s *stage, g codeartifact.PackageGroup) { g.Remove(); s.World.Advance(time.Second); g.Add() },
+			"it was made anew", 1, func(t *testing.T, g codeartifact.PackageGroup) {
+				if !g.Exists() {
+					t.Error("it is not there after the undo")
+				}
+			}},
+		{"its description is changed", func(_ *stage, g codeartifact.PackageGroup) { g.Inform("do not delete", "me") },
+			"its description or contact was changed", 1, func(t *testing.T, g codeartifact.PackageGroup) {
+				if d := g.State().Description; d != "do not delete" {
+					t.Errorf("description %q after the undo", d)
+				}
+			}},
+		{"a package comes in", func(s *stage, _ codeartifact.PackageGroup) { s.corp.AddPackage("repo", "npm", "", "lodash") },
+			"a package came in at the moment of the deletion: npm//lodash", 1, func(t *testing.T, g codeartifact.PackageGroup) {
+				if !g.Exists() {
+					t.Error("it is not there after the undo")
+				}
+			}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, "enforce", rules)
+			g := s.old("/npm/*")
+			s.Sweep()
+			s.World.Advance(49 * time.Hour)
+			s.World.Inject(localaws.Fault{Operation: "DeletePackageGroup", Kind: localaws.Meanwhile(func() { row.race(s, g) })})
+			if _, err := s.Invoke(endtoend.Sweep); err == nil || !strings.Contains(err.Error(), "removed something that was changed in the last moment") {
+				t.Errorf("error %v", err)
+			}
+			outcomes := s.Reported("Action Outcome")
+			o := outcomes[len(outcomes)-1]
+			if o.Status != "restore-needed" || !strings.Contains(o.Detail, row.says) || len(o.Undo) != row.calls {
+				t.Fatalf("%s: %s; undo of %d calls", o.Status, o.Detail, len(o.Undo))
+			}
+			s.restore()
+			row.check(t, g)
+		})
+	}
+}
+
+// Somebody is at work between the first reading and the second.
+func TestTheSecondReadingDecides(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]func(*stage, codeartifact.PackageGroup){
+		"a package came in":         func(s *stage, _ codeartifact.PackageGroup) { s.corp.AddPackage("repo", "npm", "", "lodash") },
+		"a mode was set":            func(_ *stage, g codeartifact.PackageGroup) { g.SetMode(codeartifact.Publish, codeartifact.Allow) },
+		"a child was made":          func(s *stage, _ codeartifact.PackageGroup) { s.corp.PackageGroup("/npm/acme/*").Add() },
+		"it was made anew":          func(s *stage, g codeartifact.PackageGroup) { g.Remove(); s.World.Advance(time.Second); g.Add() },
+		"it was tagged to be kept":  func(_ *stage, g codeartifact.PackageGroup) { g.Tag("portcullis:keep", "") },
+		"its mark was taken off":    func(_ *stage, g codeartifact.PackageGroup) { g.Untag("portcullis:empty-since") },
+		"it was deleted":            func(_ *stage, g codeartifact.PackageGroup) { g.Remove() },
+		"the domain cannot be read": func(s *stage, _ codeartifact.PackageGroup) { s.refuse("ListPackageGroups") },
+		"its tags cannot be read":   func(s *stage, _ codeartifact.PackageGroup) { s.refuse("ListTagsForResource") },
+		"it cannot be looked into":  func(s *stage, _ codeartifact.PackageGroup) { s.refuse("ListAssociatedPackages") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, "enforce", rules)
+			g := s.old("/npm/*")
+			s.Sweep()
+			s.World.Advance(49 * time.Hour)
+			s.World.Inject(localaws.Fault{Operation: "ListAssociatedPackages", Times: 1, When: localaws.After, Kind: localaws.Meanwhile(func() { meanwhile(s, g) })})
+			if _, err := s.Invoke(endtoend.Sweep); err != nil {
+				t.Error(err)
+			}
+			for _, w := range s.writes() {
+				if strings.HasPrefix(w, "DeletePackageGroup") {
+					t.Errorf("it was deleted")
+				}
+			}
+		})
+	}
+}
+
+func (s *stage) refuse(operation string) {
+	s.World.Inject(localaws.Fault{Operation: operation, Kind: localaws.Fail(403, "AccessDeniedException", "no")})
+}
+
+// A bad answer never makes a group look empty, inherited, marked or alone.
+func TestABadReadIsNeverNothingThere(t *testing.T) {
+	t.Parallel()
+	group := func(change string) string {
+		return `{"packageGroups":[` +
+			`{"arn":"arn:aws:codeartifact:eu-west-1:111122223333:package-group/corp/%2a","pattern":"/*","domainName":"corp","domainOwner":"111122223333","createdTime":1,"originConfiguration":{"restrictions":{"PUBLISH":{"mode":"ALLOW","effectiveMode":"ALLOW"},"EXTERNAL_UPSTREAM":{"mode":"ALLOW","effectiveMode":"ALLOW"},"INTERNAL_UPSTREAM":{"mode":"ALLOW","effectiveMode":"ALLOW"}}}},` +
+			`{"arn":"arn:aws:codeartifact:eu-west-1:111122223333:package-group/corp/npm/%2a","pattern":"/npm/*",` + change + `}]}`
+	}
+	const whole = `"domainName":"corp","domainOwner":"111122223333","createdTime":1,"parent":{"pattern":"/*"},"originConfiguration":{"restrictions":{"PUBLISH":{"mode":"INHERIT","effectiveMode":"ALLOW"},"EXTERNAL_UPSTREAM":{"mode":"INHERIT","effectiveMode":"ALLOW"},"INTERNAL_UPSTREAM":{"mode":"INHERIT","effectiveMode":"ALLOW"}}}`
+	for _, row := range []struct {
+		name, operation string
+		kind            localaws.Kind
+		code            string
+	}{
+		{"the packages are missing", "ListAssociatedPackages", localaws.Body(200, `{}`), "malformed"},
+		{"the packages are null", "ListAssociatedPackages", localaws.Body(200, `{"packages":null}`), "malformed"},
+		{"the packages are text", "ListAssociatedPackages", localaws.Body(200, `{"packages":"none"}`), "malformed"},
+		{"the answer is of another shape", "ListAssociatedPackages", localaws.Body(200, `{"repositories":[]}`), "malformed"},
+		{"the answer is empty", "ListAssociatedPackages", localaws.Body(200, ``), "malformed"},
+		{"an empty page points back to itself", "ListAssociatedPackages", localaws.Body(200, `{"packages":[],"nextToken":"again"}`), "malformed"},
+		{"the packages may not be listed", "ListAssociatedPackages", localaws.Fail(403, "AccessDeniedException", "no"), "access-denied"},
+		{"the group is not found", "ListAssociatedPackages", localaws.Fail(404, "ResourceNotFoundException", "no"), "not-found"},
+		{"the tags are missing", "ListTagsForResource", localaws.Body(200, `{}`), "malformed"},
+		{"the tags may not be read", "ListTagsForResource", localaws.Fail(403, "AccessDeniedException", "no"), "access-denied"},
+		{"the groups are missing", "ListPackageGroups", localaws.Body(200, `{}`), "malformed"},
+		{"there are no groups, not even the root", "ListPackageGroups", localaws.Body(200, `{"packageGroups":[]}`), "malformed"},
+		{"the domain is gone", "ListPackageGroups", localaws.Fail(404, "ResourceNotFoundException", "no"), "not-found"},
+		{"the groups are HTML", "ListPackageGroups", localaws.HTML(200), "malformed"},
+		{"a group has no parent", "ListPackageGroups", localaws.Body(200, group(strings.Replace(whole, `"parent":{"pattern":"/*"},`, "", 1))), "malformed"},
+		{"a group has a parent that is not there", "ListPackageGroups", localaws.Body(200, group(strings.Replace(whole, `"parent":{"pattern":"/*"}`, `"parent":{"pattern":"/x/*"}`, 1))), "malformed"},
+		{"a group has no creation time", "ListPackageGroups", localaws.Body(200, group(strings.Replace(whole, `"createdTime":1,`, "", 1))), "malformed"},
+		{"a group has no modes", "ListPackageGroups", localaws.Body(200, group(whole[:strings.Index(whole, `,"originConfiguration"`)])), "malformed"},
+		{"a mode is missing", "ListPackageGroups", localaws.Body(200, group(strings.Replace(whole, `"PUBLISH":{"mode":"INHERIT","effectiveMode":"ALLOW"},`, "", 1))), "malformed"},
+		{"a mode is unknown", "ListPackageGroups", localaws.Body(200, group(strings.Replace(whole, `"PUBLISH":{"mode":"INHERIT"`, `"PUBLISH":{"mode":"GUARD"`, 1))), "malformed"},
+		{"an effective mode is INHERIT", "ListPackageGroups", localaws.Body(200, group(strings.Replace(whole, `"effectiveMode":"ALLOW"`, `"effectiveMode":"INHERIT"`, 1))), "malformed"},
+		{"a group is of another domain", "ListPackageGroups", localaws.Body(200, group(strings.Replace(whole, `"domainName":"corp"`, `"domainName":"lab"`, 1))), "malformed"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, "enforce", rules)
+			s.old("/npm/*").Tag("portcullis:empty-since", fmt.Sprintf("%s/%d", endtoend.Start().Add(-24*time.Hour).Format(time.RFC3339), endtoend.Start().UnixMilli()))
+			s.World.Inject(localaws.Fault{Operation: row.operation, Kind: row.kind})
+			out := s.Sweep()
+			s.wantWrites()
+			if out.Complete || out.Verdicts["undetermined"] != 1 || !slices.Contains(values(s.codes()), row.code) {
+				t.Errorf("summary %+v, findings %v, want %s", out, s.codes(), row.code)
+			}
+		})
+	}
+	t.Run("none of these", func(t *testing.T) { // what the rows above would delete
+		t.Parallel()
+		s := newStage(t, "enforce", rules)
+		s.old("/npm/*").Tag("portcullis:empty-since", fmt.Sprintf("%s/%d", endtoend.Start().Add(-24*time.Hour).Format(time.RFC3339), endtoend.Start().UnixMilli()))
+		s.Sweep()
+		s.wantWrites("DeletePackageGroup /npm/*")
+	})
+}
+
+func values(m map[string]string) (list []string) {
+	for _, v := range m {
+		list = append(list, v)
+	}
+	return list
+}
+
+func TestThrottlingWithoutATypeIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", rules)
+	s.old("/npm/*")
+	s.World.Inject(localaws.Fault{Operation: "ListAssociatedPackages", Times: 2, Kind: localaws.Fail(429, "", "slow down")})
+	if out := s.Sweep(); !out.Complete || out.Outcomes["applied"] != 1 {
+		t.Errorf("summary %+v", out)
+	}
+}
+
+func TestADeletionIsAttemptedOnceAndThenLookedAt(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name    string
+		kind    localaws.Kind
+		when    localaws.When
+		outcome string
+		failed  bool
+	}{
+		{"answer lost after the effect", localaws.Reset(), localaws.After, "applied answer-lost", false},
+		{"connection lost before the effect", localaws.Reset(), localaws.Before, "failed unverified", true},
+		{"throttling", localaws.Fail(429, "ThrottlingException", "slow down"), localaws.Before, "failed refused", true},
+		{"access denied", localaws.Fail(403, "AccessDeniedException", "no"), localaws.Before, "failed refused", true},
+		{"conflict", localaws.Fail(409, "ConflictException", "busy"), localaws.Before, "failed refused", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, "enforce", rules)
+			s.old("/npm/*")
+			s.Sweep()
+			s.World.Advance(49 * time.Hour)
+			s.World.Inject(localaws.Fault{Operation: "DeletePackageGroup", Kind: row.kind, When: row.when})
+			_, err := s.Invoke(endtoend.Sweep)
+			if (err != nil) != row.failed {
+				t.Errorf("error %v", err)
+			}
+			calls := 0
+			for _, c := range s.ArtifactCalls() {
+				if c == "DeletePackageGroup" {
+					calls++
+				}
+			}
+			outcomes := s.Reported("Action Outcome")
+			if o := outcomes[len(outcomes)-1]; calls != 1 || o.Status+" "+o.Code != row.outcome {
+				t.Errorf("%d calls, outcome %s %s (%s), want %s", calls, o.Status, o.Code, o.Detail, row.outcome)
+			}
+		})
+	}
+}
+
+// Deletions take a while to show. The answer to the DELETE describes what it
+// deleted, so the outcome does not depend on the list.
+func TestADeletionThatDoesNotShowYetIsNoFailure(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", rules)
+	s.old("/npm/*")
+	s.Sweep()
+	s.World.Advance(49 * time.Hour)
+	s.Artifact.SetConsistencyDelay(time.Hour)
+	s.Sweep()
+	outcomes := s.Reported("Action Outcome")
+	if o := outcomes[len(outcomes)-1]; o.Status != "applied" {
+		t.Errorf("outcome %s %s: %s", o.Status, o.Code, o.Detail)
+	}
+}
+
+// The process is killed at every call that it makes, before and after the call
+// took effect. Whatever was written must have its intent in the log.
+func TestAKillAtAnyPointLeavesNoWriteWithoutItsIntent(t *testing.T) {
+	t.Parallel()
+	for _, when := range []localaws.When{localaws.Before, localaws.After} {
+		wrote := 0
+		for n := 0; ; n++ {
+			s := newStage(t, "enforce", rules)
+			s.old("/npm/*")
+			s.Sweep()
+			s.World.Advance(49 * time.Hour)
+			s.Function.Mark()
+			fault := s.World.Inject(localaws.Fault{Skip: n, Times: 1, When: when, Kind: localaws.Meanwhile(s.Function.Kill)})
+			_, err := s.Invoke(endtoend.Sweep)
+			if fault.Count() == 0 {
+				if n < 8 || err != nil {
+					t.Fatalf("a run makes only %d calls (%v)", n, err)
+				}
+				break
+			}
+			intents := 0
+			for _, line := range s.Function.Logs() {
+				if strings.Contains(line, `"message":"intent"`) && strings.Contains(line, "DeletePackageGroup") && strings.Contains(line, "CreatePackageGroup") {
+					intents++
+				}
+			}
+			deleted := slices.Contains(s.writes(), "DeletePackageGroup /npm/*")
+			if deleted {
+				wrote++
+			}
+			if deleted && intents == 0 {
+				t.Errorf("killed at call %d: deleted without an intent", n)
+			}
+			s.Sweep()
+			if s.corp.PackageGroup("/npm/*").Exists() {
+				t.Errorf("killed at call %d: the next sweep did not make good what was left", n)
+			}
+		}
+		if wrote == 0 {
+			t.Error("no kill came after the deletion: the test proves nothing")
+		}
+	}
+}
+
+func TestOnePassOverTheGroupsAndAFewCallsForEachCandidate(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "monitor", rules)
+	for i := range 1500 {
+		s.corp.PackageGroup(fmt.Sprintf("/npm/team-%04d/*", i)).Add() // each kept for its look-alikes
+	}
+	s.old("/pypi/*")
+	out := s.Sweep()
+	// One list of domains, two pages of groups, and for the one candidate its tags and its packages.
+	if calls := s.ArtifactCalls(); len(calls) != 5 || out.Looked != 1502 {
+		t.Errorf("%d looked at in %d calls: %v", out.Looked, len(calls), calls)
+	}
+}
+
+func TestEventsPruneNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", rules)
+	s.old("/npm/*")
+	out, err := s.Invoke(`{"source":"aws.codeartifact","detail-type":"AWS API Call via CloudTrail","account":"111122223333","region":"eu-west-1","detail":{"eventSource":"codeartifact.amazonaws.com","eventName":"CreatePackageGroup","requestParameters":{"domain":"corp","packageGroup":"/npm/*"}}}`)
+	if err != nil || out.Ignored == "" || len(s.ArtifactCalls()) != 0 {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
