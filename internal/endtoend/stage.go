@@ -201,6 +201,9 @@ func build(folder string) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if err := watch(folder); err != nil {
+			return "", err
+		}
 		path := filepath.Join(dir, "bootstrap")
 		c := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", path, "./functions/"+folder) //nolint:gosec // G204: tests name our own folders
 		c.Dir = root()
@@ -211,6 +214,24 @@ func build(folder string) (string, error) {
 		return path, nil
 	}))
 	return once.(func() (string, error))()
+}
+
+// watch looks at every source that a function is built from. The build is made by
+// another process, so without this go test would not know that the result of a
+// test depends on them, and would answer from its cache after they have changed.
+func watch(folder string) error {
+	c := exec.Command("go", "list", "-deps", "-f", `{{if not .Standard}}{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{end}}`, "./functions/"+folder) //nolint:gosec // G204: tests name our own folders
+	c.Dir = root()
+	files, err := c.Output()
+	if err != nil {
+		return fmt.Errorf("listing the sources of %s: %w", folder, err)
+	}
+	for _, file := range strings.Fields(string(files)) {
+		if _, err := os.Stat(file); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Main runs the tests of a package and removes what was built for them.

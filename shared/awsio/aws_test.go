@@ -31,12 +31,12 @@ func lookup(env map[string]string) func(string) string {
 	return func(name string) string { return env[name] }
 }
 
-// open returns the AWS that answers at a URL.
-func open(t *testing.T, url string) *AWS {
+// open returns the AWS that answers at a URL, as a deployment in a mode has it.
+func open(t *testing.T, url string, mode control.Mode) *AWS {
 	t.Helper()
 	env := environment()
 	env["AWS_ENDPOINT_URL"] = url
-	a, err := FromEnvironment(lookup(env))
+	a, err := FromEnvironment(lookup(env), mode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,9 +44,12 @@ func open(t *testing.T, url string) *AWS {
 	return a
 }
 
+// session opens the way home, as a deployment in the given mode does.
 func (a *AWS) session(t *testing.T, mode control.Mode) *Session {
 	t.Helper()
-	s, err := a.Session(home(), mode)
+	deployed := *a
+	deployed.mode = mode
+	s, err := deployed.Session(home())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +71,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *server {
 	web := httptest.NewServer(s.keeping(handler))
 	t.Cleanup(web.Close)
 	s.url = web.URL
-	s.AWS = open(t, s.url)
+	s.AWS = open(t, s.url, control.Monitor)
 	return s
 }
 
@@ -81,7 +84,7 @@ func serveInBubble(t *testing.T, handler http.HandlerFunc) *server {
 	web := &http.Server{Handler: s.keeping(handler)}
 	go func() { _ = web.Serve(wire) }()
 	t.Cleanup(func() { _ = web.Close() })
-	s.AWS = open(t, s.url)
+	s.AWS = open(t, s.url, control.Monitor)
 	transport(s.http).DialContext = wire.dial
 	return s
 }

@@ -14,8 +14,10 @@ import (
 // The zero Clock has not heard the time yet.
 type Clock struct{ nanos atomic.Int64 }
 
-// Now returns the latest date that an answer carried, with a resolution of one
-// second, or the zero time if none did.
+// Now returns the earliest date that an answer carried, with a resolution of one
+// second, or the zero time if none did. A run is short, so it is late by minutes
+// at most; and one answer that is dated ahead of the others cannot end a waiver or
+// make a resource old.
 func (c *Clock) Now() time.Time {
 	if n := c.nanos.Load(); n != 0 {
 		return time.Unix(0, n).UTC()
@@ -43,7 +45,7 @@ func (c *Clock) listen(stack *middleware.Stack) error {
 func (c *Clock) hear(at time.Time) {
 	for {
 		old := c.nanos.Load()
-		if at.UnixNano() <= old || c.nanos.CompareAndSwap(old, at.UnixNano()) {
+		if old != 0 && at.UnixNano() >= old || c.nanos.CompareAndSwap(old, at.UnixNano()) {
 			return
 		}
 	}

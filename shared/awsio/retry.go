@@ -17,6 +17,10 @@ const (
 	firstDelay = 100 * time.Millisecond
 	maxDelay   = 5 * time.Second
 
+	// callTime bounds one read with all its attempts. It outlasts a burst of
+	// trouble, and a part of AWS that stays broken does not use up the run.
+	callTime = 45 * time.Second
+
 	// patience is how often a failure is met that is not known to pass: a hung
 	// server, or an answer that cannot be understood. Each costs up to an
 	// attempt's time, and the other work of the run is waiting.
@@ -24,7 +28,7 @@ const (
 )
 
 // patient is the retryer for reads. Throttling, server errors and broken
-// connections pass, so they are tried again until the context ends; there is no
+// connections pass, so they are tried again for as long as [callTime]; there is no
 // retry quota that workers could use up for one another. Timeouts and answers
 // that make no sense are tried [patience] times in all.
 //
@@ -64,10 +68,11 @@ func (patient) RetryDelay(attempt int, err error) (time.Duration, error) {
 
 // GetRetryToken is where patience ends.
 func (patient) GetRetryToken(ctx context.Context, err error) (func(error) error, error) {
-	count, _ := ctx.Value(failures{}).(*int)
-	if class := Classify(err); count != nil && class != Throttled && class != Unavailable {
-		*count++
-		if *count >= patience {
+	met := ctx.Value(failures{}).(*failures)
+	met.last = err
+	if class := Classify(err); class != Throttled && class != Unavailable {
+		met.count++
+		if met.count >= patience {
 			return nil, fmt.Errorf("given up after meeting this %d times", patience)
 		}
 	}
@@ -79,16 +84,28 @@ func (patient) GetAttemptToken(context.Context) (func(error) error, error) { ret
 
 func released(error) error { return nil }
 
-// failures is the context key of the count of failures that one call has met.
-type failures struct{}
+// failures is what one call has met so far, and its own key in the context of
+// the call. One call is made by one goroutine, so it needs no lock.
+type failures struct {
+	count int // of those that patience counts
+	last  error
+}
 
-// countFailures gives each call a count for [patient] to keep. One call is made
-// by one goroutine, so it needs no lock.
-func countFailures(stack *middleware.Stack) error {
-	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("CountFailures", func(
+// budget gives each call its time, and a place for [patient] to count in. The
+// error of a call whose time is up is the last failure that it met: that the time
+// was up says nothing to anybody.
+func budget(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Budget", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 	) (middleware.InitializeOutput, middleware.Metadata, error) {
-		return next.HandleInitialize(context.WithValue(ctx, failures{}, new(int)), in)
+		met := &failures{}
+		call, cancel := context.WithTimeout(context.WithValue(ctx, failures{}, met), callTime)
+		defer cancel()
+		out, metadata, err := next.HandleInitialize(call, in)
+		if err != nil && call.Err() != nil && ctx.Err() == nil && met.last != nil {
+			err = fmt.Errorf("given up after %s: %w", callTime, met.last)
+		}
+		return out, metadata, err
 	}), middleware.Before)
 }
 

@@ -134,6 +134,45 @@ func TestPatienceCountsOnlyWhatMayNotPass(t *testing.T) {
 	})
 }
 
+// A part of AWS that stays broken costs one call 45 seconds, and no run its end.
+// What is said of it is what kept happening, not that a time was up.
+func TestReadsGiveUpAfter45Seconds(t *testing.T) {
+	rows := []struct {
+		name    string
+		failing http.HandlerFunc
+		class   Class
+	}{
+		{"on a server error", fault(500, "InternalServerException"), Unavailable},
+		{"on a server error that is a page", answer(503, page), Unavailable},
+		{"on a closed connection", closed, Unavailable},
+		{"on throttling", fault(429, "ThrottlingException"), Throttled},
+		{"on throttling without a code", answer(429, `{"message":"slow down"}`), Throttled},
+		{"on being told to wait for an hour", answer(429, `{}`, "Retry-After", "3600"), Throttled},
+		{"on what came last", inTurn(fault(500, "InternalServerException"), fault(429, "ThrottlingException")), Throttled},
+	}
+	underBothRetrySettings(t, func(t *testing.T) {
+		for _, row := range rows {
+			t.Run(row.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					reads := serveInBubble(t, row.failing).session(t, control.Monitor).Reads
+					run, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+					defer cancel()
+					for range 2 { // each call has its own time
+						start := time.Now()
+						err := describe(run, reads)
+						if got := Classify(err); got != row.class || !mentions(err, "given up after 45s: ") {
+							t.Errorf("class %s, want %s; error %v", got, row.class, err)
+						}
+						if took := time.Since(start); took != 45*time.Second {
+							t.Errorf("it took %v, want 45s", took)
+						}
+					}
+				})
+			})
+		}
+	})
+}
+
 func TestReadsStopWhenTheContextEnds(t *testing.T) {
 	rows := map[string]http.HandlerFunc{
 		"between attempts":           fault(500, "InternalServerException"),

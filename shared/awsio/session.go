@@ -21,6 +21,7 @@ const Workers = 32
 // AWS holds what all runs of one process share: the credentials of the function
 // and its HTTP connections.
 type AWS struct {
+	mode        control.Mode
 	home        control.Scope
 	credentials aws.CredentialsProvider
 	endpoint    *string
@@ -34,8 +35,9 @@ type AWS struct {
 //
 // It uses AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 // AWS_SESSION_TOKEN and, for tests and private endpoints, AWS_ENDPOINT_URL; and
-// ACCOUNT_ID, which the template sets.
-func FromEnvironment(getenv func(string) string) (*AWS, error) {
+// ACCOUNT_ID, which the template sets. The mode is settled here, once for the
+// process, so that no run can open a way that the deployment does not want.
+func FromEnvironment(getenv func(string) string, mode control.Mode) (*AWS, error) {
 	var missing []string
 	need := func(name string) string {
 		v := getenv(name)
@@ -45,6 +47,7 @@ func FromEnvironment(getenv func(string) string) (*AWS, error) {
 		return v
 	}
 	a := &AWS{
+		mode: mode,
 		home: control.Scope{Account: need("ACCOUNT_ID"), Region: need("AWS_REGION")},
 		http: newHTTPClient(Workers),
 	}
@@ -71,8 +74,8 @@ func (a *AWS) Home() control.Scope { return a.home }
 // Session is the way into one account and Region for one run. Its clock is set
 // by the answers of this run alone.
 type Session struct {
-	// Reads is the configuration for clients that read. Failed reads are tried
-	// again until the context ends. It sends nothing but reads.
+	// Reads is the configuration for clients that read. What fails for a moment is
+	// tried again, for 45 seconds at most. It sends nothing but reads.
 	Reads aws.Config
 
 	// Writes is the configuration for clients that write. A write is attempted
@@ -84,7 +87,7 @@ type Session struct {
 }
 
 // Session opens the way into an account and Region.
-func (a *AWS) Session(scope control.Scope, mode control.Mode) (*Session, error) {
+func (a *AWS) Session(scope control.Scope) (*Session, error) {
 	if scope != a.home {
 		return nil, fmt.Errorf("there is no way into account %s, Region %s: this deployment reaches %s, %s only",
 			scope.Account, scope.Region, a.home.Account, a.home.Region)
@@ -100,11 +103,11 @@ func (a *AWS) Session(scope control.Scope, mode control.Mode) (*Session, error) 
 
 	s.Reads = base.Copy()
 	s.Reads.Retryer = func() aws.Retryer { return patient{} }
-	s.Reads.APIOptions = append(s.Reads.APIOptions, countFailures, readsOnly)
+	s.Reads.APIOptions = append(s.Reads.APIOptions, budget, readsOnly)
 
 	s.Writes = base.Copy()
 	s.Writes.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	if mode != control.Enforce {
+	if a.mode != control.Enforce {
 		s.Writes.APIOptions = append(s.Writes.APIOptions, readsOnly)
 	}
 	return s, nil

@@ -17,14 +17,14 @@ func TestFromEnvironment(t *testing.T) {
 		t.Run("says that "+name+" is missing", func(t *testing.T) {
 			env := environment()
 			delete(env, name)
-			_, err := FromEnvironment(lookup(env))
+			_, err := FromEnvironment(lookup(env), control.Monitor)
 			if !mentions(err, "environment lacks "+name+":") {
 				t.Errorf("error %v", err)
 			}
 		})
 	}
 	t.Run("names everything that is missing at once", func(t *testing.T) {
-		_, err := FromEnvironment(lookup(nil))
+		_, err := FromEnvironment(lookup(nil), control.Monitor)
 		if !mentions(err, strings.Join(needed, ", ")+":") {
 			t.Errorf("error %v", err)
 		}
@@ -32,7 +32,7 @@ func TestFromEnvironment(t *testing.T) {
 	t.Run("needs neither a session token nor an endpoint", func(t *testing.T) {
 		env := environment()
 		delete(env, "AWS_SESSION_TOKEN")
-		a, err := FromEnvironment(lookup(env))
+		a, err := FromEnvironment(lookup(env), control.Monitor)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,14 +63,14 @@ func TestCallsAreSignedWithTheCredentialsOfTheEnvironment(t *testing.T) {
 }
 
 func TestThereIsNoWayIntoAForeignScope(t *testing.T) {
-	a := open(t, "http://127.0.0.1")
+	a := open(t, "http://127.0.0.1", control.Enforce)
 	for name, scope := range map[string]control.Scope{
 		"another account": {Account: "444455556666", Region: "eu-west-1"},
 		"another Region":  {Account: "111122223333", Region: "us-east-1"},
 		"nowhere":         {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			session, err := a.Session(scope, control.Enforce)
+			session, err := a.Session(scope)
 			if session != nil || !mentions(err, "no way into account "+scope.Account+", Region "+scope.Region) {
 				t.Errorf("session %v, error %v", session, err)
 			}
@@ -81,14 +81,17 @@ func TestThereIsNoWayIntoAForeignScope(t *testing.T) {
 func TestOnlyWritesInEnforceModeWrite(t *testing.T) {
 	for _, mode := range []control.Mode{control.Off, control.Monitor, control.Enforce, ""} {
 		aws := serve(t, works())
-		session := aws.session(t, mode)
+		session, err := open(t, aws.url, mode).Session(home())
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := disconnect(t.Context(), session.Reads); !errors.Is(err, ErrReadOnly) || !mentions(err, "DisassociateExternalConnection") {
 			t.Errorf("mode %q: writing through Reads: error %v, want ErrReadOnly with the operation", mode, err)
 		}
 		if got := aws.requests(); got != nil {
 			t.Errorf("mode %q: Reads sent %q", mode, got)
 		}
-		err := disconnect(t.Context(), session.Writes)
+		err = disconnect(t.Context(), session.Writes)
 		got := aws.requests()
 		if mode == control.Enforce {
 			if diff := cmp.Diff([]string{"DELETE /v1/repository/external-connection"}, got); diff != "" || err != nil {

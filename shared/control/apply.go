@@ -7,22 +7,31 @@ import (
 )
 
 // Margin is the time that is kept free before the deadline of a run. It is
-// enough for the write under way (five seconds at most), the look after it
-// (eight) and the report (six, if the bus does not answer).
+// enough for the write under way (five seconds at most) and the look after it
+// (eight); what is left is for the report, which writes down what it has no time
+// to send.
 const Margin = 20 * time.Second
 
-// verifyTime bounds the look after a write, which is made inside the margin.
-const verifyTime = 8 * time.Second
+const (
+	recheckTime = 15 * time.Second // for the second reading before a write
+	verifyTime  = 8 * time.Second  // for the look after it, which is made inside the margin
+)
 
-// Begin returns the context in which new work may be begun: it ends [Margin]
-// before the deadline of ctx. What was begun is finished and recorded in ctx
-// itself.
-func Begin(ctx context.Context) (context.Context, context.CancelFunc) {
+// Phases divides the time of a run. Reading ends with look. New work may be begun
+// until begin ends, which is [Margin] before the deadline of ctx; a quarter of the
+// time until then is kept from the reading, so that a part of AWS that answers
+// badly does not leave everything that was found undone. What was begun is
+// finished and recorded in ctx itself.
+func Phases(ctx context.Context) (look, begin context.Context, cancel context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return context.WithCancel(ctx)
+		begin, cancel = context.WithCancel(ctx)
+		return begin, begin, cancel
 	}
-	return context.WithDeadline(ctx, deadline.Add(-Margin))
+	begin, endBegin := context.WithDeadline(ctx, deadline.Add(-Margin))
+	left := time.Until(deadline.Add(-Margin))
+	look, endLook := context.WithTimeout(begin, left-left/4)
+	return look, begin, func() { endLook(); endBegin() }
 }
 
 // Answer is how much AWS's answer to a write says about its effect.
@@ -101,7 +110,9 @@ func apply(ctx, begin context.Context, a Action, actor Actor, rec Recorder) Outc
 		return tooLate
 	}
 
-	fresh, verdict := recheck(begin, a, actor)
+	again, cancel := context.WithTimeout(begin, recheckTime)
+	fresh, verdict := recheck(again, a, actor)
+	cancel()
 	if begin.Err() != nil {
 		return tooLate // also where the reading was cut off by it
 	}
@@ -116,8 +127,8 @@ func apply(ctx, begin context.Context, a Action, actor Actor, rec Recorder) Outc
 
 	answer, err := actor.Write(ctx, fresh)
 	looking, cancel := context.WithTimeout(ctx, verifyTime)
-	defer cancel()
 	look, unseen := actor.Verify(looking, fresh)
+	cancel()
 
 	o := Outcome{Action: fresh}
 	if look.Restore != "" {

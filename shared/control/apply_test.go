@@ -247,6 +247,14 @@ func TestApplyDoesNotWriteWhere(t *testing.T) {
 		{"a waiver is in force now", func(a control.Action) control.Plan {
 			return control.Plan{Looked: 1, Findings: []control.Finding{finding(a.ID, control.Waived)}}
 		}, control.Withheld, "no-longer-asked", "the reason"},
+		{"a waiver is in force now and it asks for it nevertheless", func(a control.Action) control.Plan {
+			return control.Plan{Looked: 1, Findings: []control.Finding{finding(a.ID, control.Waived)}, Actions: []control.Action{a}}
+		}, control.Withheld, "no-longer-asked", "the reason"},
+		{"a waiver is in force now beside the violation", func(a control.Action) control.Plan {
+			p := stillThere(a)
+			p.Findings = append([]control.Finding{finding(a.ID, control.Waived)}, p.Findings...)
+			return p
+		}, control.Withheld, "no-longer-asked", "the reason"},
 		{"the resource is gone", func(control.Action) control.Plan {
 			return control.Plan{}
 		}, control.AlreadyDone, "gone", "did not find it"},
@@ -406,39 +414,83 @@ func TestTheLookAfterAWriteFitsIntoTheMargin(t *testing.T) {
 	})
 }
 
-func TestBegin(t *testing.T) {
-	t.Run("ends the margin before the deadline", func(t *testing.T) {
+// mute is a world in which the second reading of one action never ends by itself.
+type mute struct {
+	*world
+	about string // ID of the action
+}
+
+func (w mute) Recheck(ctx context.Context, a control.Action) control.Plan {
+	if a.ID != w.about {
+		return w.world.Recheck(ctx, a)
+	}
+	<-ctx.Done()
+	return control.Plan{Findings: []control.Finding{{ID: a.ID, Verdict: control.Undetermined, Reason: "no answer"}}}
+}
+
+func TestASecondReadingThatNeverEndsDoesNotStopTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		w := mute{obedient(), "b"}
+		start := time.Now()
+		outcomes := control.Apply(t.Context(), begin, []control.Action{{ID: "a"}, {ID: "b"}, {ID: "c"}}, w, w)
+		want := []status{{"a", control.Applied, "verified"}, {"b", control.Withheld, "undetermined"}, {"c", control.Applied, "verified"}}
+		if diff := cmp.Diff(want, statuses(outcomes)); diff != "" {
+			t.Errorf("outcomes (-want +got):\n%s", diff)
+		}
+		if took := time.Since(start); took != 15*time.Second {
+			t.Errorf("it took %v, want 15s", took)
+		}
+	})
+}
+
+func TestPhases(t *testing.T) {
+	t.Run("leave a quarter of the time for acting, and the margin for the report", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second+control.Margin)
 			defer cancel()
-			begin, stop := control.Begin(ctx)
+			look, begin, stop := control.Phases(ctx)
 			defer stop()
 			start := time.Now()
-			<-begin.Done()
-			if got, want := time.Since(start), time.Minute-control.Margin; got != want {
-				t.Errorf("it ended after %v, want %v", got, want)
+			<-look.Done()
+			if got := time.Since(start); got != 75*time.Second || begin.Err() != nil {
+				t.Errorf("reading ended after %v, want 75s; the time to begin: %v", got, begin.Err())
 			}
-			if ctx.Err() != nil {
-				t.Errorf("the run ended with it: %v", ctx.Err())
+			<-begin.Done()
+			if got := time.Since(start); got != 100*time.Second || ctx.Err() != nil {
+				t.Errorf("the time to begin ended after %v, want 100s; the run: %v", got, ctx.Err())
 			}
 		})
 	})
-	t.Run("is over at once where less than the margin is left", func(t *testing.T) {
+	t.Run("are over at once where less than the margin is left", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), control.Margin)
 		defer cancel()
-		begin, stop := control.Begin(ctx)
+		look, begin, stop := control.Phases(ctx)
 		defer stop()
-		if begin.Err() == nil {
-			t.Error("it is not over")
+		if look.Err() == nil || begin.Err() == nil {
+			t.Errorf("reading: %v, beginning: %v; want both to be over", look.Err(), begin.Err())
 		}
 	})
-	t.Run("has no end where the run has none", func(t *testing.T) {
-		begin, stop := control.Begin(t.Context())
-		if deadline, ok := begin.Deadline(); ok || begin.Err() != nil {
-			t.Errorf("deadline %v, error %v, want neither", deadline, begin.Err())
+	t.Run("have no end where the run has none", func(t *testing.T) {
+		look, begin, stop := control.Phases(t.Context())
+		for name, phase := range map[string]context.Context{"reading": look, "beginning": begin} {
+			if deadline, ok := phase.Deadline(); ok || phase.Err() != nil {
+				t.Errorf("%s: deadline %v, error %v, want neither", name, deadline, phase.Err())
+			}
 		}
-		if stop(); begin.Err() == nil {
-			t.Error("it does not end when it is stopped")
+		stop()
+		if look.Err() == nil || begin.Err() == nil {
+			t.Error("they do not end when they are stopped")
+		}
+	})
+	t.Run("end when they are stopped", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		look, begin, stop := control.Phases(ctx)
+		stop()
+		if look.Err() == nil || begin.Err() == nil || ctx.Err() != nil {
+			t.Errorf("reading: %v, beginning: %v, the run: %v; want the run alone to go on", look.Err(), begin.Err(), ctx.Err())
 		}
 	})
 }

@@ -79,6 +79,9 @@ func TestTheGate(t *testing.T) {
 		{"withholds an action whose finding is waived", enforcing, plan(control.Finding{ID: "a", Verdict: control.Waived}), "no-violation"},
 		{"withholds an action whose finding is undetermined", enforcing, plan(control.Finding{ID: "a", Verdict: control.Undetermined}), "no-violation"},
 		{"withholds an action whose finding has no verdict", enforcing, plan(control.Finding{ID: "a"}), "no-violation"},
+		{"withholds an action whose finding is a violation and then waived", enforcing, plan(violation, control.Finding{ID: "a", Verdict: control.Waived}), "no-violation"},
+		{"withholds an action whose finding is undetermined and then a violation", enforcing, plan(control.Finding{ID: "a", Verdict: control.Undetermined}, violation), "no-violation"},
+		{"withholds an action with one doubt between two violations", enforcing, plan(violation, control.Finding{ID: "a", Verdict: control.Compliant}, violation), "no-violation"},
 		{"withholds an action beside the violation of something else", enforcing, plan(control.Finding{ID: "b", Verdict: control.Violation}), "no-violation"},
 
 		{"withholds an action in another account", withCovers(func(owner, _ string) bool { return owner == "444455556666" }), plan(violation), "not-enforced-here"},
@@ -93,6 +96,7 @@ func TestTheGate(t *testing.T) {
 		{"withholds an action over the count", withLimit(control.Limit{Count: 0, Share: 1}), plan(violation), "limit-exceeded"},
 		{"withholds an action over the share", withLimit(control.Limit{Count: 100, Share: 0}), plan(violation), "limit-exceeded"},
 
+		{"lets through an action whose violation is found twice", enforcing, plan(violation, violation), ""},
 		{"lets through anything else", enforcing, plan(violation), ""},
 		{"lets through as many as the limit allows", withLimit(control.Limit{Count: 1, Share: 0.1}), plan(violation), ""},
 		{"asks about the owner and the domain of the action", withCovers(func(owner, domain string) bool { return owner == "111122223333" && domain == "corp" }), plan(violation), ""},

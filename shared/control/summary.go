@@ -34,6 +34,8 @@ type Summary struct {
 	Undelivered   int        `json:"undelivered"` // events that the bus did not take
 	Ignored       string     `json:"ignored,omitempty"`
 	At            *time.Time `json:"at,omitempty"` // by AWS's clock; absent if no answer carried a date
+
+	unrecorded int // actions withheld because their intent could not be recorded
 }
 
 // NewSummary returns the summary of a run that has not looked at anything yet.
@@ -65,9 +67,20 @@ func (s Summary) String() string {
 	return b.String()
 }
 
-// Add counts a plan, what the gate made of it, and the outcomes.
-func (s *Summary) Add(p Plan, g Gated, outcomes []Outcome) {
+// Add counts a plan, what the gate made of it, and the outcomes. Complete says
+// that everything in scope was read; a second reading that settled nothing, or
+// that there was no time for, leaves the run incomplete as well.
+func (s *Summary) Add(p Plan, complete bool, g Gated, outcomes []Outcome) {
 	s.Looked = p.Looked
+	s.Complete = complete
+	for _, o := range outcomes {
+		if o.Status == Withheld && (o.Code == "undetermined" || o.Code == "deadline") {
+			s.Complete = false
+		}
+		if o.Code == "not-recorded" {
+			s.unrecorded++
+		}
+	}
 	s.Wanted, s.Allowed, s.LimitExceeded = g.Wanted, g.Allowed, g.Exceeded
 	for _, f := range p.Findings {
 		s.Verdicts[f.Verdict]++
@@ -80,9 +93,17 @@ func (s *Summary) Add(p Plan, g Gated, outcomes []Outcome) {
 }
 
 // Err is what a person has to look at, or nil. A violation is not an error, and
-// neither is a reading that is incomplete: the run told of both.
+// neither is a sweep that is incomplete: it told of both, and the next one comes
+// soon. The run for an event that could not read what the event names is one, so
+// that the event is tried again.
 func (s Summary) Err() error {
 	var errs []error
+	if s.Cause == "event" && !s.Complete && s.Ignored == "" {
+		errs = append(errs, errors.New("what the event is about could not be judged; the findings say why"))
+	}
+	if s.unrecorded > 0 {
+		errs = append(errs, fmt.Errorf("%d writes were not made because their intent could not be recorded", s.unrecorded))
+	}
 	if s.LimitExceeded {
 		errs = append(errs, fmt.Errorf("limit exceeded: the plan has %d writes, one run may make %d, and none was made", s.Wanted, s.Allowed))
 	}

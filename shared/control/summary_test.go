@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"portcullis/shared/control"
 )
@@ -42,14 +43,41 @@ func TestASummaryCountsThePlanTheGateAndTheOutcomes(t *testing.T) {
 	}}
 	gated := control.Gated{Wanted: 3, Allowed: 2, Exceeded: true, Withheld: []control.Outcome{{Status: control.Withheld}, {Status: control.Withheld}}}
 	s := newSummary()
-	s.Add(plan, gated, []control.Outcome{{Status: control.Applied}, {Status: control.Failed}, {Status: control.AlreadyDone}, {Status: control.Withheld}, {Status: control.RestoreNeeded}})
+	s.Add(plan, true, gated, []control.Outcome{{Status: control.Applied}, {Status: control.Failed}, {Status: control.AlreadyDone}, {Status: control.Withheld}, {Status: control.RestoreNeeded}})
 
 	want := newSummary()
-	want.Looked, want.Wanted, want.Allowed, want.LimitExceeded = 9, 3, 2, true
+	want.Complete, want.Looked, want.Wanted, want.Allowed, want.LimitExceeded = true, 9, 3, 2, true
 	want.Verdicts = map[control.Verdict]int{control.Compliant: 1, control.Violation: 2, control.Waived: 1, control.Undetermined: 1}
 	want.Outcomes = map[control.Status]int{control.Applied: 1, control.Withheld: 3, control.AlreadyDone: 1, control.Failed: 1, control.RestoreNeeded: 1}
-	if diff := cmp.Diff(want, s); diff != "" {
+	if diff := cmp.Diff(want, s, cmpopts.IgnoreUnexported(control.Summary{})); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
+	}
+}
+
+func TestARunIsComplete(t *testing.T) {
+	held := func(code string) []control.Outcome { return []control.Outcome{{Status: control.Withheld, Code: code}} }
+	for _, test := range []struct {
+		name     string
+		read     bool // everything in scope was
+		gated    control.Gated
+		outcomes []control.Outcome
+		want     bool
+	}{
+		{"where everything was read", true, control.Gated{}, nil, true},
+		{"where actions were withheld on purpose", true, control.Gated{Withheld: held("monitor")}, held("no-longer-asked"), true},
+		{"where an action failed", true, control.Gated{}, []control.Outcome{{Status: control.Failed, Code: "unverified"}}, true},
+		{"but not where something was not read", false, control.Gated{}, []control.Outcome{{Status: control.Applied}}, false},
+		{"but not where a second reading settled nothing", true, control.Gated{}, held("undetermined"), false},
+		{"but not where the time was up", true, control.Gated{}, held("deadline"), false},
+		{"but not where one of many settled nothing", true, control.Gated{}, append(held("undetermined"), control.Outcome{Status: control.Applied}), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSummary()
+			s.Add(control.Plan{Looked: 1}, test.read, test.gated, test.outcomes)
+			if s.Complete != test.want {
+				t.Errorf("complete: %t, want %t", s.Complete, test.want)
+			}
+		})
 	}
 }
 
@@ -60,9 +88,15 @@ func TestASummaryIsAnErrorWhere(t *testing.T) {
 		want   []string // what the error says; none for no error
 	}{
 		{"nothing, if all went well", func(s *control.Summary) { s.Complete, s.Outcomes[control.Applied] = true, 2 }, nil},
-		{"nothing, if there are violations and something was not read", func(s *control.Summary) {
-			s.Verdicts[control.Violation], s.Verdicts[control.Undetermined], s.Outcomes[control.Withheld] = 2, 1, 2
+		{"nothing, if a sweep found violations and could not read everything", func(s *control.Summary) {
+			s.Cause, s.Verdicts[control.Violation], s.Verdicts[control.Undetermined], s.Outcomes[control.Withheld] = "sweep", 2, 1, 2
 		}, nil},
+		{"nothing, if an event was looked into", func(s *control.Summary) { s.Cause, s.Complete = "event", true }, nil},
+		{"nothing, if an event was ignored", func(s *control.Summary) { s.Cause, s.Ignored = "event", "the control is off" }, nil},
+		{"what an event names could not be read", func(s *control.Summary) { s.Cause = "event" }, []string{"could not be judged"}},
+		{"an intent was not recorded", func(s *control.Summary) {
+			s.Add(control.Plan{}, true, control.Gated{}, []control.Outcome{{Status: control.Withheld, Code: "not-recorded"}, {Status: control.Withheld, Code: "not-recorded"}})
+		}, []string{"2 writes were not made", "could not be recorded"}},
 		{"actions failed", func(s *control.Summary) { s.Outcomes[control.Failed] = 2 }, []string{"2 actions failed"}},
 		{"something has to be restored", func(s *control.Summary) { s.Outcomes[control.RestoreNeeded] = 2 }, []string{"2 actions removed something", "how to restore it"}},
 		{"the limit was exceeded", func(s *control.Summary) { s.LimitExceeded, s.Wanted, s.Allowed = true, 7, 3 }, []string{"limit exceeded", "7 writes", "may make 3"}},

@@ -64,9 +64,22 @@ func Decide(o Observation, p policy.ExternalConnections, now time.Time) control.
 			judged, of = append(judged, f), append(of, repo)
 		}
 	}
+	// What draws from the repositories that keep a connection has it another way.
+	// One answer serves all violations; a waived repository is itself among those
+	// that stay, and is no other way for what draws from it.
+	kept := map[string]map[Name]bool{}
+	another := func(f control.Finding, name Name) map[Name]bool {
+		if f.Verdict != control.Violation {
+			return o.Downstream.reached(without(staying[f.Subject], name)...)
+		}
+		if kept[f.Subject] == nil {
+			kept[f.Subject] = o.Downstream.reached(staying[f.Subject]...)
+		}
+		return kept[f.Subject]
+	}
 	for i, f := range judged {
 		if f.Verdict != control.Compliant {
-			d := detail(o, of[i], staying[f.Subject])
+			d := detail(o, of[i], another(f, of[i].Name))
 			f.Details = d
 			if f.Verdict == control.Violation {
 				f.Effect = effect(of[i], f.Subject, d)
@@ -148,7 +161,7 @@ func effect(repo Repository, connection string, d details) string {
 		rest = "; nothing else depends on it for that registry"
 	}
 	if d.DownstreamKnown == "at-least" {
-		rest = "; the domain was not read completely, so others may depend on it too"
+		rest = "; the domain was not read completely, so there may be more of them, or fewer"
 	}
 	return fmt.Sprintf("without it, %s no new versions from %s; versions already ingested stay%s", who, connection, rest)
 }
@@ -156,7 +169,7 @@ func effect(repo Repository, connection string, d details) string {
 // detail looks for the repositories that would lose the registry together with
 // this one. One that also draws from a repository which keeps its connection
 // loses nothing.
-func detail(o Observation, repo Repository, staying []Name) details {
+func detail(o Observation, repo Repository, kept map[Name]bool) details {
 	d := details{
 		Domain: repo.Name.Domain, Repository: repo.Name.Repo, Owner: repo.Name.Owner, Administrator: repo.Administrator,
 		Downstream: []string{}, DownstreamKnown: "not-computed",
@@ -164,7 +177,7 @@ func detail(o Observation, repo Repository, staying []Name) details {
 	if o.Downstream == nil {
 		return d
 	}
-	losing, all := o.Downstream.Losing(repo.Name, staying)
+	losing, all := o.Downstream.losing(repo.Name, kept)
 	d.DownstreamCount = len(losing)
 	d.Downstream = append(d.Downstream, losing[:min(mostNamed, len(losing))]...)
 	d.DownstreamKnown = "at-least"

@@ -178,7 +178,7 @@ func TestTheFindingNamesTheRepositoriesDownstream(t *testing.T) {
 
 	d.incomplete(owner, "corp")
 	f = Decide(seen, rules(t), noon).Findings[0]
-	if got := f.Details.(details); got.DownstreamKnown != "at-least" || !strings.Contains(f.Effect, "others may depend on it too") {
+	if got := f.Details.(details); got.DownstreamKnown != "at-least" || !strings.Contains(f.Effect, "there may be more of them, or fewer") {
 		t.Errorf("a domain that was not read completely: %s, %q", got.DownstreamKnown, f.Effect)
 	}
 

@@ -31,14 +31,12 @@ func (d *Downstream) incomplete(owner, domain string) {
 	}
 }
 
-// Losing returns the repositories that get a registry's packages through the
-// named one and through none of those that keep their connection to it, sorted;
-// and whether that is known to be all of them. It may name too many: CodeArtifact
-// searches at most 25 repositories for a package, and those beyond never reached
-// the registry.
-func (d *Downstream) Losing(name Name, keeping []Name) (repos []string, all bool) {
-	keeping = slices.DeleteFunc(slices.Clone(keeping), func(n Name) bool { return n == name })
-	kept := d.reached(keeping...)
+// losing returns the repositories that get a registry's packages through the
+// named one and are not among those kept, which get them another way, sorted; and
+// whether that is known to be right. It may name too many: CodeArtifact searches
+// at most 25 repositories for a package, and those beyond never reached the
+// registry.
+func (d *Downstream) losing(name Name, kept map[Name]bool) (repos []string, all bool) {
 	for n := range d.reached(name) {
 		if n != name && !kept[n] {
 			repos = append(repos, n.String())
@@ -52,6 +50,9 @@ func (d *Downstream) Losing(name Name, keeping []Name) (repos []string, all bool
 // or over others, and the given ones themselves.
 func (d *Downstream) reached(from ...Name) map[Name]bool {
 	seen := map[Name]bool{}
+	if d == nil {
+		return seen
+	}
 	for queue := from; len(queue) > 0; queue = queue[1:] {
 		if n := queue[0]; !seen[n] {
 			seen[n] = true
@@ -59,4 +60,9 @@ func (d *Downstream) reached(from ...Name) map[Name]bool {
 		}
 	}
 	return seen
+}
+
+// without returns the names but one.
+func without(names []Name, one Name) []Name {
+	return slices.DeleteFunc(slices.Clone(names), func(n Name) bool { return n == one })
 }

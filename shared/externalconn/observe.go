@@ -88,6 +88,10 @@ func (o *observer) list(ctx context.Context) []Name {
 	if err != nil {
 		o.unread(ctx, o.accountARN("domain"), "the domains of the account could not be listed", err)
 	}
+
+	// Side by side, so that a domain that answers badly does not hold up the others.
+	var lists errgroup.Group
+	lists.SetLimit(awsio.Workers)
 	for _, d := range domains.Items() {
 		if strings.EqualFold(string(d.Status), "Deleted") {
 			continue // it holds nothing any more, and cannot be listed
@@ -97,26 +101,35 @@ func (o *observer) list(ctx context.Context) []Name {
 			o.unread(ctx, o.accountARN("domain"), "the list of domains has an entry that cannot be right", awsio.ErrMalformed(fmt.Sprintf("domain %q with owner %q", domain, owner)))
 			continue
 		}
-		found, err := o.listDomain(ctx, owner, domain)
+		lists.Go(func() error {
+			found, err := o.listDomain(ctx, owner, domain)
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			if err != nil {
+				o.note(ctx, domainARN(o.scope.Region, owner, domain), fmt.Sprintf("the repositories of domain %s could not be listed", domain), err)
+				o.out.Downstream.incomplete(owner, domain)
+			}
+			names = append(names, found...)
+			return nil
+		})
+	}
+	lists.Go(func() error {
+		found, err := o.listAdministered(ctx)
+		o.mu.Lock()
+		defer o.mu.Unlock()
 		if err != nil {
-			o.unread(ctx, domainARN(o.scope.Region, owner, domain), fmt.Sprintf("the repositories of domain %s could not be listed", domain), err)
-			o.out.Downstream.incomplete(owner, domain)
-			continue
+			o.note(ctx, o.accountARN("repository"), "the repositories that the account administers could not be listed, so those in other accounts' domains are not known", err)
 		}
-		names = append(names, found...)
-	}
-
-	administered, err := o.listAdministered(ctx)
-	if err != nil {
-		o.unread(ctx, o.accountARN("repository"), "the repositories that the account administers could not be listed, so those in other accounts' domains are not known", err)
-	}
-	for _, name := range administered {
-		if name.Owner == o.scope.Account {
-			continue // its own domain's list has it, or could not be read
+		for _, name := range found {
+			if name.Owner == o.scope.Account {
+				continue // its own domain's list has it, or could not be read
+			}
+			o.out.Downstream.incomplete(name.Owner, name.Domain) // others may administer repositories there
+			names = append(names, name)
 		}
-		o.out.Downstream.incomplete(name.Owner, name.Domain) // others may administer repositories there
-		names = append(names, name)
-	}
+		return nil
+	})
+	_ = lists.Wait() // they keep their own errors, in Unread
 	return unique(names)
 }
 
@@ -210,7 +223,7 @@ func (o *observer) describeOne(ctx context.Context, name Name) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err != nil {
-		o.unread(ctx, name.ARN(o.scope.Region), fmt.Sprintf("repository %s could not be read", name), err)
+		o.note(ctx, name.ARN(o.scope.Region), fmt.Sprintf("repository %s could not be read", name), err)
 		o.out.Downstream.incomplete(name.Owner, name.Domain)
 		return
 	}
@@ -262,6 +275,13 @@ func readDescription(name Name, region string, out *codeartifact.DescribeReposit
 
 // unread notes a part of the scope that nothing is known about.
 func (o *observer) unread(ctx context.Context, resource, what string, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.note(ctx, resource, what, err)
+}
+
+// note is unread for who holds the lock.
+func (o *observer) note(ctx context.Context, resource, what string, err error) {
 	class := awsio.Classify(err)
 	if ctx.Err() != nil {
 		class = awsio.Deadline

@@ -11,18 +11,20 @@ import (
 
 // An answer is what is about to be sent: nothing, as long as its status is zero.
 type answer struct {
-	protocol Protocol
-	status   int
-	code     string // of an error
-	header   http.Header
-	body     []byte
-	send     func(http.ResponseWriter, *http.Request, *answer)
+	protocol  Protocol
+	namespace string // of the service's model
+	status    int
+	code      string // of an error
+	header    http.Header
+	body      []byte
+	send      func(http.ResponseWriter, *http.Request, *answer)
 }
 
 func newAnswer(protocol Protocol, call *Call) *answer {
 	return &answer{
-		protocol: protocol,
-		send:     abort,
+		protocol:  protocol,
+		namespace: "com.amazonaws." + call.Service,
+		send:      abort,
 		header: http.Header{
 			"Content-Type":     {string(protocol)},
 			"Date":             {call.Time.UTC().Format(http.TimeFormat)},
@@ -52,6 +54,8 @@ func (a *answer) fail(err error) {
 	case e.Code == "":
 	case a.protocol == RESTJSON:
 		a.header.Set("X-Amzn-ErrorType", e.Code)
+	case a.protocol == JSON10:
+		members["__type"] = a.namespace + "#" + e.Code
 	default:
 		members["__type"] = e.Code
 	}

@@ -17,7 +17,7 @@
 //
 // The semantics are written from AWS's documentation, apart from the code that is tested against them; what AWS leaves
 // open is said where it is decided. Signatures are not verified: a known access key is enough to act as its account.
-// Nothing that runs in Lambda imports this package. The services are subpackages: codeartifact; cloudtrail, which tells of
-// what was done; eventbridge and scheduler, which wake others; and lambda, which runs a function binary under the runtime
-// API.
+// Nothing that runs in Lambda imports this package. The services are subpackages: codeartifact and proton; cloudtrail,
+// which tells of what was done; eventbridge and scheduler, which wake others; and lambda, which runs a function binary
+// under the runtime API.
 package localaws

@@ -1,11 +1,12 @@
 package localaws
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
 
-// A Call is one request as it was served. Its Input is shared: do not change it.
+// A Call is one request as it was served. Its Input and Output are shared: do not change them.
 type Call struct {
 	Time                                time.Time // by the World's clock
 	RequestID                           string
@@ -17,6 +18,8 @@ type Call struct {
 	// before it. It may still have refused, and its answer may have been lost.
 	Executed bool
 	Changed  bool // state is different from before
+	// Output is what the service answered to a write that it did not refuse, whatever then became of the answer.
+	Output json.RawMessage
 	// Status and ErrorCode are those of the answer that was to be sent, 0 where none was.
 	Status    int
 	ErrorCode string

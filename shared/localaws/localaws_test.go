@@ -2,6 +2,7 @@ package localaws_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -132,7 +133,7 @@ func TestTheJournalHasEveryCall(t *testing.T) {
 
 	send(t.Context(), w, account, describe)
 	w.Advance(time.Minute)
-	send(t.Context(), w, account, associate)
+	done := send(t.Context(), w, account, associate)
 	send(t.Context(), w, account, associate) // refused by the service
 	send(t.Context(), w, other, associate)
 	w.Inject(localaws.Fault{Kind: localaws.Fail(500, "InternalServerException", "")})
@@ -145,9 +146,10 @@ func TestTheJournalHasEveryCall(t *testing.T) {
 		Input: map[string]any{"domain": "corp", "repository": "store", "externalConnection": "public:npmjs"},
 		Write: true, Executed: true, Changed: true, Status: 200,
 	}
+	write.Output = json.RawMessage(done.body)
 	refused := write
 	refused.RequestID, refused.Changed, refused.Status = "00000000-0000-4000-8000-000000000003", false, 400
-	refused.ErrorCode = "ValidationException"
+	refused.ErrorCode, refused.Output = "ValidationException", nil
 	denied := refused
 	denied.RequestID, denied.Account = "00000000-0000-4000-8000-000000000004", other
 	denied.Status, denied.ErrorCode = 404, "ResourceNotFoundException"

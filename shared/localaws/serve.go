@@ -19,7 +19,7 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 	call, protocol, op, err := w.read(r)
 	if err == nil {
-		err = w.throttle.take(call)
+		err = w.throttle.take(call, protocol)
 	}
 	var fault *Injected
 	if err == nil {
@@ -63,8 +63,8 @@ func (w *World) read(r *http.Request) (Call, Protocol, Operation, error) {
 	}
 	protocol = service.protocol
 	if !known {
-		return call, protocol, Operation{}, &Error{Status: http.StatusForbidden, Code: "UnrecognizedClientException",
-			Message: "The security token included in the request is invalid."}
+		return call, protocol, Operation{}, &Error{Status: protocol.clientError(http.StatusForbidden),
+			Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid."}
 	}
 	op, err := service.route(r, body)
 	call.Operation, call.Write, call.Input = op.Name, op.Write, op.Input
@@ -89,6 +89,9 @@ func (w *World) perform(call *Call, protocol Protocol, op Operation, fault *Inje
 			a.fail(err)
 		} else {
 			a.succeed(output)
+			if call.Write {
+				call.Output = a.body
+			}
 		}
 	}
 	fault.spoil(a)

@@ -38,13 +38,24 @@ func (e *Error) Error() string { return e.Code + ": " + e.Message }
 // A Protocol is how a service encodes answers and errors. Its value is the content type.
 type Protocol string
 
-// The protocols that are spoken here. REST-JSON names an error in a header, AWS JSON in the body.
+// The protocols that are spoken here. REST-JSON names an error in a header, AWS JSON in the body; 1.0 names it with its
+// namespace. The services that speak 1.0 answer every mistake of a client with 400.
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
+// https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 // https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 const (
 	RESTJSON Protocol = "application/json"
+	JSON10   Protocol = "application/x-amz-json-1.0"
 	JSON11   Protocol = "application/x-amz-json-1.1"
 )
+
+// clientError is the status of a mistake of the client that other protocols answer with status.
+func (p Protocol) clientError(status int) int {
+	if p == JSON10 {
+		return http.StatusBadRequest
+	}
+	return status
+}
 
 type service struct {
 	protocol Protocol

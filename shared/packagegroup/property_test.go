@@ -15,7 +15,7 @@ import (
 )
 
 // trees is how many random domains the property is tried on.
-const trees = 6_000
+const trees = 100_000
 
 // A coordinate names a package, whether or not it exists.
 type coordinate struct{ format, namespace, name string }
@@ -32,6 +32,7 @@ type world struct {
 	claims []coordinate
 	stock  []coordinate // the packages that exist
 	marks  map[string]time.Time
+	arns   map[string]string
 	story  []string
 	rested int // time steps since the last write
 
@@ -79,7 +80,7 @@ func randomPattern(r *rand.Rand) string {
 // own, some packages, some tags, and a policy.
 func newWorld(t testing.TB, aws *localaws.World, service *codeartifact.Service, seed uint64) *world {
 	r := rand.New(rand.NewPCG(seed, 1))
-	w := &world{t: t, rand: r, aws: aws, marks: map[string]time.Time{}}
+	w := &world{t: t, rand: r, aws: aws, marks: map[string]time.Time{}, arns: map[string]string{}}
 	w.domain = service.AddDomain(owner, "eu-west-1", fmt.Sprintf("d%d", seed))
 	w.domain.AddRepository("repo")
 	w.policy = policy.PackageGroups{
@@ -174,7 +175,10 @@ func (w *world) observe() Observation {
 	for _, p := range w.domain.PackageGroups() {
 		s := w.domain.PackageGroup(p).State()
 		tags[p] = s.Tags
-		g := Group{ARN: w.domain.PackageGroup(p).ARN(), Pattern: p, Parent: s.Parent, Created: s.Created, Controls: map[string]Control{}}
+		if w.arns[p] == "" {
+			w.arns[p] = w.domain.PackageGroup(p).ARN()
+		}
+		g := Group{ARN: w.arns[p], Pattern: p, Parent: s.Parent, Created: s.Created, Controls: map[string]Control{}}
 		for kind, c := range s.Controls {
 			g.Controls[string(kind)] = Control{Own: Mode(c.Mode)}
 		}

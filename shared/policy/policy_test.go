@@ -421,6 +421,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(shipped)
 	for _, text := range []string{
 		head + rule,
+		guarding + guard,
 		head + waiver + "      owner: a\n      expires: 2027-01-31T12:00:00+01:00\n",
 		head + "enforce_on: [{domains: [\"dev-*\"], accounts: ['012345670123']}]\n",
 		"---\nversion: 1\n---\n",

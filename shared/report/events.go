@@ -3,12 +3,14 @@ package report
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/smithy-go"
 )
 
 // Source is the source of all events of this program.
@@ -30,8 +32,7 @@ const (
 	batchBytes   = 250 << 10 // AWS takes 1 MiB since 2026; the older 256 KiB is safe everywhere
 	sends        = 3         // how often an entry is offered to the bus
 
-	// flushTime bounds the sending of one batch, re-sends included. It is within
-	// the margin that control.Apply leaves before the deadline.
+	// flushTime bounds the sending of one batch, re-sends included.
 	flushTime = 6 * time.Second
 )
 
@@ -45,7 +46,6 @@ type bus struct {
 	api   API
 	name  string
 	queue []types.PutEventsRequestEntry
-	bytes int
 	lost  func(types.PutEventsRequestEntry, error) // told of every event that was not delivered
 
 	// down is why the bus could not be reached for a whole batch. The rest of the
@@ -53,8 +53,8 @@ type bus struct {
 	down error
 }
 
-// add queues an event, and sends what is queued when a batch is full.
-func (b *bus) add(ctx context.Context, detailType, resource string, detail any) error {
+// add queues an event.
+func (b *bus) add(detailType, resource string, detail any) error {
 	body, err := json.Marshal(detail)
 	if err != nil {
 		return fmt.Errorf("writing a %s event: %w", detailType, err)
@@ -68,24 +68,45 @@ func (b *bus) add(ctx context.Context, detailType, resource string, detail any) 
 	if resource != "" {
 		entry.Resources = []string{resource}
 	}
-	size := len(body) + len(Source) + len(detailType) + len(resource)
-	if len(b.queue) == batchEntries || b.bytes+size > batchBytes {
-		b.flush(ctx)
-	}
 	b.queue = append(b.queue, entry)
-	b.bytes += size
 	return nil
 }
 
-// flush sends what is queued. PutEvents answers 200 even where it took only some
+// flush sends what is queued.
+func (b *bus) flush(ctx context.Context) {
+	queue := b.queue
+	b.queue = nil
+	for len(queue) > 0 {
+		n, bytes := 0, 0
+		for n < len(queue) && n < batchEntries {
+			bytes += size(queue[n])
+			if n > 0 && bytes > batchBytes {
+				break
+			}
+			n++
+		}
+		b.deliver(ctx, queue[:n])
+		queue = queue[n:]
+	}
+}
+
+// size is what an entry counts towards the limit of a call:
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
+func size(e types.PutEventsRequestEntry) int {
+	n := len(aws.ToString(e.Source)) + len(aws.ToString(e.DetailType)) + len(aws.ToString(e.Detail))
+	for _, r := range e.Resources {
+		n += len(r)
+	}
+	return n
+}
+
+// deliver sends one batch. PutEvents answers 200 even where it took only some
 // of the entries, so the rest is sent again, and what the bus never takes is
 // handed to lost.
-func (b *bus) flush(ctx context.Context) {
+func (b *bus) deliver(ctx context.Context, left []types.PutEventsRequestEntry) {
 	ctx, cancel := context.WithTimeout(ctx, flushTime)
 	defer cancel()
-	left, why := b.queue, b.down
-	b.queue, b.bytes = nil, 0
-	reached := len(left) == 0
+	why, reached := b.down, false
 	for try := 0; try < sends && len(left) > 0 && b.down == nil; try++ {
 		if try > 0 {
 			select {
@@ -110,7 +131,8 @@ func (b *bus) flush(ctx context.Context) {
 func (b *bus) send(ctx context.Context, entries []types.PutEventsRequestEntry) (left []types.PutEventsRequestEntry, answered bool, err error) {
 	out, err := b.api.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
 	if err != nil {
-		return entries, false, err
+		var refused smithy.APIError
+		return entries, errors.As(err, &refused), err
 	}
 	if len(out.Entries) != len(entries) {
 		return entries, true, fmt.Errorf("the bus answered for %d of %d events", len(out.Entries), len(entries))

@@ -17,7 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"portcullis/shared/control"
@@ -28,13 +30,19 @@ import (
 type bus struct {
 	calls  [][]types.PutEventsRequestEntry
 	taken  []types.PutEventsRequestEntry
+	delay  time.Duration // before every answer
 	refuse func(call int, entry types.PutEventsRequestEntry) bool
 	answer func(call int, entries int) (*eventbridge.PutEventsOutput, error) // in place of the bus's own; nil leaves it
 }
 
-func (b *bus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+func (b *bus) PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
 	call := len(b.calls)
 	b.calls = append(b.calls, slices.Clone(in.Entries))
+	select {
+	case <-time.After(b.delay):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if b.answer != nil {
 		if out, err := b.answer(call, len(in.Entries)); out != nil || err != nil {
 			return out, err
@@ -188,9 +196,8 @@ func TestEveryLineIsOneObjectWithTheKeysThatLambdaExpects(t *testing.T) {
 	hostile.Subject = "a\nb\r\x1b[2J\x00\u2028\"}{\xff"
 	hostile.Reason = strings.Repeat("x", 1<<16)
 	r.Finding(t.Context(), hostile)
-	for _, v := range []control.Verdict{control.Compliant, control.Waived, control.Undetermined} {
-		r.Finding(t.Context(), finding(v))
-	}
+	r.Finding(t.Context(), finding(control.Compliant))
+	r.Remark(t.Context(), "waiver", "it is over")
 	if err := r.Intent(t.Context(), action()); err != nil {
 		t.Error(err)
 	}
@@ -213,9 +220,83 @@ func TestEveryLineIsOneObjectWithTheKeysThatLambdaExpects(t *testing.T) {
 			t.Errorf("control %v, run %v", line["control"], line["run"])
 		}
 	}
-	want := []string{"WARN finding", "DEBUG finding", "INFO finding", "WARN finding", "INFO intent", "INFO outcome", "INFO summary", "metrics"}
+	want := []string{"WARN finding", "DEBUG finding", "WARN waiver", "INFO intent", "INFO outcome", "INFO summary", "metrics"}
 	if diff := cmp.Diff(want, messages); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+func TestAFindingThatWantsToBeSeenIsAWarning(t *testing.T) {
+	for _, test := range []struct {
+		verdict control.Verdict
+		notes   []string
+		want    string
+	}{
+		{control.Compliant, nil, "DEBUG"},
+		{control.Compliant, []string{"n"}, "DEBUG"},
+		{control.Violation, nil, "WARN"},
+		{control.Undetermined, nil, "WARN"},
+		{control.Waived, nil, "INFO"},
+		{control.Waived, []string{"the waiver ends soon"}, "WARN"},
+	} {
+		r := begin(t.Context(), "DEBUG", &bus{})
+		f := finding(test.verdict)
+		f.Notes = test.notes
+		r.Finding(t.Context(), f)
+		if got := r.logged(t, "finding")[0]["level"]; got != test.want {
+			t.Errorf("%s with notes %q: level %v, want %s", test.verdict, test.notes, got, test.want)
+		}
+	}
+}
+
+// What others wrote may be of any length, and CloudWatch cuts a line that is too
+// long, which then is no JSON any more.
+func TestNoLineAndNoEventIsLongWhateverOthersWrote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 64 << 10
+		for _, long := range []string{strings.Repeat("x", 2<<20), strings.Repeat("\x00", 2<<20), strings.Repeat("\xff", 2<<20), strings.Repeat("€", 1<<20)} {
+			r := begin(t.Context(), "DEBUG", &bus{answer: func(int, int) (*eventbridge.PutEventsOutput, error) {
+				return nil, &smithy.GenericAPIError{Code: "ValidationException", Message: long}
+			}})
+			f, o := finding(control.Undetermined), outcome(control.Failed)
+			f.Reason, f.Effect = long, long
+			o.Reason, o.Detail = long, long
+			r.Finding(t.Context(), f)
+			r.Outcome(t.Context(), o)
+			r.Remark(t.Context(), "waiver", long)
+			if _, err := r.Finish(t.Context(), summary(), true); err == nil || len(err.Error()) > most {
+				t.Errorf("there is no error, or a long one")
+			}
+			if n := len(r.lines(t)); n != 8 {
+				t.Errorf("%d lines, want 8", n)
+			}
+			for line := range strings.Lines(r.out.String()) {
+				if len(line) > most {
+					t.Errorf("a line of %d bytes: %s ...", len(line), line[:200])
+				}
+			}
+			for _, entry := range slices.Concat(r.bus.calls...) {
+				if n := size(entry); n > most {
+					t.Errorf("a %s event of %d bytes", aws.ToString(entry.DetailType), n)
+				}
+			}
+		}
+	})
+}
+
+func TestClip(t *testing.T) {
+	x := strings.Repeat("x", 1999)
+	for name, test := range map[string]struct{ text, want string }{
+		"leaves a short text":                   {"short", "short"},
+		"leaves a text that just fits":          {x + "y", x + "y"},
+		"cuts a text that is a byte too long":   {x + "yz", x + "y ..."},
+		"does not cut a character in two":       {x + "€", x + " ..."},
+		"says so where nothing can be told":     {strings.Repeat("\xff", 3000), " ..."},
+		"keeps the beginning of a text in full": {strings.Repeat("€", 3000), strings.Repeat("€", 666) + " ..."},
+	} {
+		if got := report.Clip(test.text); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
 	}
 }
 
@@ -291,6 +372,20 @@ func TestAnOutcomeIsLoggedAndSentWhole(t *testing.T) {
 	}
 }
 
+// The outcome carries the undo, and the summary says whether to trust the run.
+func TestOutcomesAndTheSummaryAreWrittenAtEveryLevel(t *testing.T) {
+	for _, level := range []string{"DEBUG", "INFO", "WARN", "ERROR"} {
+		r := begin(t.Context(), level, &bus{})
+		r.Outcome(t.Context(), outcome(control.Applied))
+		finish(t, r)
+		for _, message := range []string{"outcome", "summary"} {
+			if got := r.logged(t, message); len(got) != 1 || got[0]["level"] != "INFO" {
+				t.Errorf("at level %s the lines of the %s are %v, want 1 at INFO", level, message, got)
+			}
+		}
+	}
+}
+
 func TestAnIntentIsWrittenAtEveryLevel(t *testing.T) {
 	for _, level := range []string{"DEBUG", "INFO", "WARN", "ERROR"} {
 		r := begin(t.Context(), level, &bus{})
@@ -321,8 +416,12 @@ func TestAnIntentThatWasNotWrittenIsAnError(t *testing.T) {
 	if err := r.Intent(t.Context(), action()); err == nil || !strings.Contains(err.Error(), "broken pipe") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := r.Finish(t.Context(), summary(), true); err == nil || !strings.Contains(err.Error(), "writing metrics: broken pipe") {
-		t.Errorf("error %v, want one that speaks of the metrics", err)
+	r.Outcome(t.Context(), outcome(control.Applied))
+	_, err := r.Finish(t.Context(), summary(), true)
+	for _, what := range []string{"writing an outcome: ", "writing the summary: ", "writing metrics: "} {
+		if err == nil || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), "broken pipe") {
+			t.Errorf("error %v, want one that says %q", err, what)
+		}
 	}
 }
 
@@ -335,7 +434,7 @@ func TestTheSummary(t *testing.T) {
 	want := summary()
 	at := noon()
 	want.Run, want.At = "by-hand", &at
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(control.Summary{})); diff != "" {
 		t.Errorf("returned (-want +got):\n%s", diff)
 	}
 	line := r.logged(t, "summary")[0]
@@ -426,6 +525,32 @@ func ids(t failer, entries []types.PutEventsRequestEntry) []string {
 	return list
 }
 
+// padded returns a numbered finding of any size.
+func padded(n, bytes int) control.Finding {
+	f := numbered(n)
+	f.Details = object{"padding": strings.Repeat("x", bytes)}
+	return f
+}
+
+// A slow bus must not take the time that acting needs. The log has everything at once.
+func TestEventsAreSentWhenTheRunIsFinished(t *testing.T) {
+	r := begin(t.Context(), "INFO", &bus{})
+	for i := range 50 {
+		r.Finding(t.Context(), padded(i, 20<<10))
+		r.Outcome(t.Context(), outcome(control.Applied))
+	}
+	if n := len(r.bus.calls); n > 0 {
+		t.Errorf("there were %d calls before the run was finished", n)
+	}
+	if n := len(r.lines(t)); n != 100 {
+		t.Errorf("the log had %d lines before the run was finished, want 100", n)
+	}
+	finish(t, r)
+	if n := len(r.bus.taken); n != 101 {
+		t.Errorf("%d events were taken, want 101", n)
+	}
+}
+
 func TestEventsAreSentInBatchesOfAtMostTen(t *testing.T) {
 	for n, want := range map[int][]int{0: {1}, 1: {1, 1}, 10: {10, 1}, 11: {10, 1, 1}, 25: {10, 10, 5, 1}} {
 		r := begin(t.Context(), "INFO", &bus{})
@@ -456,11 +581,6 @@ func size(e types.PutEventsRequestEntry) int {
 const batchBytes = 250 << 10
 
 func TestEventsAreSentInBatchesOfAtMost250KiB(t *testing.T) {
-	padded := func(n, bytes int) control.Finding {
-		f := numbered(n)
-		f.Reason = strings.Repeat("x", bytes)
-		return f
-	}
 	r := begin(t.Context(), "INFO", &bus{})
 	r.Finding(t.Context(), padded(0, 0))
 	finish(t, r)
@@ -499,8 +619,7 @@ func TestEveryEventIsDeliveredOnceAndInOrderWhateverItsSize(t *testing.T) {
 		r := begin(context.Background(), "ERROR", &bus{})
 		var want []string
 		for i, bytes := range rapid.SliceOfN(rapid.IntRange(0, 100<<10), 0, 40).Draw(t, "bytes") {
-			f := numbered(i)
-			f.Reason = strings.Repeat("x", bytes)
+			f := padded(i, bytes)
 			r.Finding(context.Background(), f)
 			want = append(want, f.ID)
 		}
@@ -654,6 +773,95 @@ func TestABusThatDoesNotAnswer(t *testing.T) {
 			}
 		})
 	})
+}
+
+// An answer of the bus that is an error says nothing about the other events.
+func TestOneBatchThatTheBusRefusesDoesNotStopTheOthers(t *testing.T) {
+	throttled := &smithy.GenericAPIError{Code: "ThrottlingException", Message: "slow down"}
+	for name, answer := range map[string]func(*bus) func(call, entries int) (*eventbridge.PutEventsOutput, error){
+		"throttled three times": func(*bus) func(int, int) (*eventbridge.PutEventsOutput, error) {
+			return func(call, _ int) (*eventbridge.PutEventsOutput, error) {
+				if call < 3 {
+					return nil, fmt.Errorf("operation error EventBridge: PutEvents: %w", throttled)
+				}
+				return nil, nil
+			}
+		},
+		"found wrong for what is in it": func(b *bus) func(int, int) (*eventbridge.PutEventsOutput, error) {
+			return func(call, _ int) (*eventbridge.PutEventsOutput, error) {
+				if slices.Contains(ids(t, b.calls[call]), "0003") {
+					return nil, &smithy.GenericAPIError{Code: "ValidationException", Message: "too large"}
+				}
+				return nil, nil
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := begin(t.Context(), "ERROR", &bus{})
+				r.bus.answer = answer(r.bus)
+				var want []string
+				for i := range 25 {
+					r.Finding(t.Context(), numbered(i))
+					if i >= 10 {
+						want = append(want, numbered(i).ID)
+					}
+				}
+				got, err := r.Finish(t.Context(), summary(), true)
+				if got.Undelivered != 10 || err == nil || !strings.Contains(err.Error(), "10 events were not delivered") {
+					t.Errorf("%d undelivered, error %v; want the first batch", got.Undelivered, err)
+				}
+				if diff := cmp.Diff(want, ids(t, r.bus.taken)); diff != "" {
+					t.Errorf("delivered (-want +got):\n%s", diff)
+				}
+				if lost := r.logged(t, "event not delivered"); len(lost) != 10 {
+					t.Errorf("%d events in the log, want 10", len(lost))
+				}
+			})
+		})
+	}
+}
+
+func TestEverythingIsInTheLogBeforeTheDeadlineWhateverTheBusDoes(t *testing.T) {
+	refuse := func(int, int) (*eventbridge.PutEventsOutput, error) {
+		return nil, &smithy.GenericAPIError{Code: "InternalFailure", Message: "oops"}
+	}
+	for _, test := range []struct {
+		name string
+		bus  bus
+		left time.Duration // to the deadline
+		took time.Duration
+	}{
+		{"it hangs", bus{delay: time.Hour}, control.Margin, 6 * time.Second},
+		{"it hangs and the deadline is near", bus{delay: time.Hour}, 5 * time.Second, 3 * time.Second},
+		{"it hangs and the deadline is nearer than that", bus{delay: time.Hour}, time.Second, 0},
+		{"it refuses every batch after a while", bus{delay: time.Second, answer: refuse}, control.Margin, 18 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), test.left)
+				defer cancel()
+				r := begin(ctx, "ERROR", &test.bus)
+				for i := range 100 {
+					r.Finding(ctx, numbered(i))
+				}
+				start := time.Now()
+				got, err := r.Finish(ctx, summary(), true)
+				if took := time.Since(start); took != test.took {
+					t.Errorf("it took %v, want %v", took, test.took)
+				}
+				if got.Undelivered != 101 || err == nil {
+					t.Errorf("%d undelivered, error %v; want everything", got.Undelivered, err)
+				}
+				if lost := r.logged(t, "event not delivered"); len(lost) != 101 {
+					t.Errorf("%d events in the log, want 101", len(lost))
+				}
+				if n := r.metrics(t)["Undelivered"]; n != 101.0 {
+					t.Errorf("the metric says that %v were not delivered", n)
+				}
+			})
+		})
+	}
 }
 
 func results(n int) *eventbridge.PutEventsOutput {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -66,8 +67,10 @@ func (r *Run) stamp() stamp {
 }
 
 // Finding reports a finding. What is compliant is logged at debug level only and
-// makes no event.
+// makes no event. Events are sent by Finish, so that a slow bus does not take the
+// time that acting needs; the log has the finding at once.
 func (r *Run) Finding(ctx context.Context, f control.Finding) {
+	f.Reason, f.Effect = Clip(f.Reason), Clip(f.Effect)
 	level := slog.LevelInfo
 	switch f.Verdict {
 	case control.Compliant:
@@ -75,9 +78,13 @@ func (r *Run) Finding(ctx context.Context, f control.Finding) {
 		return
 	case control.Violation, control.Undetermined:
 		level = slog.LevelWarn
+	case control.Waived:
+		if f.Notes != nil {
+			level = slog.LevelWarn
+		}
 	}
 	r.log.Log(ctx, level, "finding", "finding", f)
-	r.add(ctx, FindingEvent, f.Resource, struct {
+	r.add(FindingEvent, f.Resource, struct {
 		stamp
 		control.Finding
 	}{r.stamp(), f})
@@ -91,19 +98,33 @@ func (r *Run) Intent(ctx context.Context, a control.Action) error {
 	if err != nil {
 		return fmt.Errorf("writing the intent: %w", err)
 	}
-	record := slog.NewRecord(time.Now(), slog.LevelInfo, "intent", 0)
-	record.AddAttrs(slog.Any("action", rawJSON(action)))
+	return r.always(ctx, slog.LevelInfo, "intent", slog.Any("action", rawJSON(action)))
+}
+
+// always writes a line whatever the log level is.
+func (r *Run) always(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) error {
+	record := slog.NewRecord(time.Now(), level, message, 0)
+	record.AddAttrs(attrs...)
 	return r.log.Handler().Handle(ctx, record)
 }
 
-// Outcome reports what became of an action.
+// Remark logs what is neither a finding nor an action, and wants to be seen.
+func (r *Run) Remark(ctx context.Context, message, text string) {
+	r.log.WarnContext(ctx, message, "text", Clip(text))
+}
+
+// Outcome reports what became of an action. It is logged at once, whatever the log
+// level is, because it carries the undo.
 func (r *Run) Outcome(ctx context.Context, o control.Outcome) {
+	o.Reason, o.Detail = Clip(o.Reason), Clip(o.Detail)
 	level := slog.LevelInfo
 	if o.Status == control.Failed || o.Status == control.RestoreNeeded {
 		level = slog.LevelError
 	}
-	r.log.Log(ctx, level, "outcome", "outcome", o)
-	r.add(ctx, OutcomeEvent, o.Resource, struct {
+	if err := r.always(ctx, level, "outcome", slog.Any("outcome", o)); err != nil {
+		r.errs = append(r.errs, fmt.Errorf("writing an outcome: %w", err))
+	}
+	r.add(OutcomeEvent, o.Resource, struct {
 		stamp
 		control.Outcome
 	}{r.stamp(), o})
@@ -113,18 +134,22 @@ func (r *Run) Outcome(ctx context.Context, o control.Outcome) {
 // returns the summary. The error says which records were not delivered; they are
 // in the log, whole.
 func (r *Run) Finish(ctx context.Context, s control.Summary, sweep bool) (control.Summary, error) {
+	ctx, cancel := r.sending(ctx)
+	defer cancel()
 	r.bus.flush(ctx)
 	s.Run = r.id
 	s.At = r.stamp().At
 	s.Undelivered = r.undelivered
-	r.add(ctx, SummaryEvent, "", struct {
+	r.add(SummaryEvent, "", struct {
 		Version int `json:"version"`
 		control.Summary
 	}{Version, s})
 	r.bus.flush(ctx)
 
 	s.Undelivered = r.undelivered
-	r.log.InfoContext(ctx, "summary", "summary", s, "text", s.String())
+	if err := r.always(ctx, slog.LevelInfo, "summary", slog.Any("summary", s), slog.String("text", s.String())); err != nil {
+		r.errs = append(r.errs, fmt.Errorf("writing the summary: %w", err))
+	}
 	if err := writeMetrics(r.reporter.Out, s, sweep, time.Now()); err != nil {
 		r.errs = append(r.errs, fmt.Errorf("writing metrics: %w", err))
 	}
@@ -134,16 +159,38 @@ func (r *Run) Finish(ctx context.Context, s control.Summary, sweep bool) (contro
 	return s, errors.Join(r.errs...)
 }
 
-func (r *Run) add(ctx context.Context, detailType, resource string, detail any) {
-	if err := r.bus.add(ctx, detailType, resource, detail); err != nil {
+// sending returns the context in which events are sent. It leaves a little time
+// before the deadline to write down those that were not.
+func (r *Run) sending(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-2*time.Second))
+	}
+	return context.WithCancel(ctx)
+}
+
+func (r *Run) add(detailType, resource string, detail any) {
+	if err := r.bus.add(detailType, resource, detail); err != nil {
 		r.errs = append(r.errs, err)
 	}
 }
 
 func (r *Run) lost(entry types.PutEventsRequestEntry, err error) {
 	r.undelivered++
-	r.log.Error("event not delivered", "error", err.Error(),
+	r.log.Error("event not delivered", "error", Clip(err.Error()),
 		"detailType", aws.ToString(entry.DetailType), "detail", rawJSON(aws.ToString(entry.Detail)))
+}
+
+// maxText bounds a sentence in a record, in bytes. What others wrote, such as
+// the message of an error, may be in it and be of any length; and a line that is
+// cut by CloudWatch is no JSON any more.
+const maxText = 2000
+
+// Clip returns a text, or the beginning of one that is too long for a record.
+func Clip(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText], "") + " ..."
 }
 
 // rawJSON is logged as the JSON it is, not as a string.

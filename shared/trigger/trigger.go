@@ -1,9 +1,12 @@
 // Package trigger reads why the program woke, and answers one question: where
 // should it look?
 //
-// Parse is pure. It never decides anything about what the event reports: an
-// event is a hint, may be late, doubled or forged, and the state that counts is
-// read afterwards. Samples of every event are in testdata.
+// Everything here is pure. It never decides anything about what the event
+// reports: an event is a hint, may be late, doubled or forged, and the state that
+// counts is read afterwards. Samples of every event are in testdata.
+//
+// Parse reads what wakes a function by itself, queue.go what comes in batches
+// from a queue.
 package trigger
 
 import (
@@ -11,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // Cause is why a run was started.
@@ -20,7 +24,7 @@ type Cause string
 const (
 	Sweep Cause = "sweep" // the schedule: look at everything
 	Hand  Cause = "hand"  // a person: look at everything
-	Event Cause = "event" // something happened to one resource: look at that
+	Event Cause = "event" // something happened to what is named: look at that
 	None  Cause = "none"  // nothing to look at; Trigger.Ignored says why
 )
 
@@ -29,8 +33,8 @@ type Trigger struct {
 	Cause Cause
 	ID    string // the event's id; empty where there is none
 
-	// Account and Region are where the event is from. Both are empty for the
-	// account and Region of the function itself.
+	// Account and Region are where the event is from, for Cause Event. Both are
+	// empty for the account and Region of the function itself.
 	Account string
 	Region  string
 
@@ -40,6 +44,9 @@ type Trigger struct {
 	// Repository is set for events about a CodeArtifact repository.
 	Repository Repository
 
+	// Domain is set for events about a CodeArtifact package group.
+	Domain Domain
+
 	// Ignored says why nothing is to be done, for Cause None.
 	Ignored string
 }
@@ -47,7 +54,10 @@ type Trigger struct {
 // Repository names a CodeArtifact repository by its whole identity.
 type Repository struct{ Owner, Domain, Name string }
 
-// ErrUnreadable is wrapped by the errors of [Parse]. Such an event belongs in
+// Domain names a CodeArtifact domain by its whole identity.
+type Domain struct{ Owner, Name string }
+
+// ErrUnreadable is wrapped by the errors of this package. Such an event belongs in
 // the failure queue, where a person sees it; trying again cannot help.
 var ErrUnreadable = errors.New("event cannot be read")
 
@@ -72,6 +82,11 @@ type envelope struct {
 // well-formed is ignored, and so are calls that failed and events replayed from
 // an archive.
 func Parse(payload []byte) (Trigger, error) {
+	return parse(payload, "AssociateExternalConnection")
+}
+
+// parse reads one event. Of CloudTrail's calls it knows those that are named.
+func parse(payload []byte, calls ...string) (Trigger, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &fields); err != nil {
 		return Trigger{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
@@ -92,14 +107,14 @@ func Parse(payload []byte) (Trigger, error) {
 	case e.Source == "portcullis" && e.DetailType == "Sweep Requested":
 		return parseSweep(e)
 	case e.Source == "aws.codeartifact" && e.DetailType == "AWS API Call via CloudTrail":
-		return parseCall(e)
+		return parseCall(e, calls)
 	default:
-		return ignore(e, fmt.Sprintf("no control looks at %q from %q", e.DetailType, e.Source)), nil
+		return ignore(e, fmt.Sprintf("this control does not look at %q from %q", brief(e.DetailType), brief(e.Source))), nil
 	}
 }
 
 func ignore(e envelope, why string) Trigger {
-	return Trigger{Cause: None, ID: e.ID, Account: e.Account, Region: e.Region, Ignored: why}
+	return Trigger{Cause: None, ID: brief(e.ID), Ignored: why}
 }
 
 func parseSweep(e envelope) (Trigger, error) {
@@ -111,11 +126,11 @@ func parseSweep(e envelope) (Trigger, error) {
 	}
 	switch detail.By {
 	case "schedule":
-		return Trigger{Cause: Sweep, ID: e.ID}, nil
+		return Trigger{Cause: Sweep, ID: brief(e.ID)}, nil
 	case "hand":
-		return Trigger{Cause: Hand, ID: e.ID}, nil
+		return Trigger{Cause: Hand, ID: brief(e.ID)}, nil
 	default:
-		return Trigger{}, fmt.Errorf(`%w: "by" is %q; a sweep is requested by "schedule" or by "hand"`, ErrUnreadable, detail.By)
+		return Trigger{}, fmt.Errorf(`%w: "by" is %q; a sweep is requested by "schedule" or by "hand"`, ErrUnreadable, brief(detail.By))
 	}
 }
 
@@ -139,7 +154,7 @@ type call struct {
 	Parameters map[string]any `json:"requestParameters"`
 }
 
-func parseCall(e envelope) (Trigger, error) {
+func parseCall(e envelope, calls []string) (Trigger, error) {
 	var c call
 	if err := decode(e, &c); err != nil {
 		return Trigger{}, err
@@ -147,26 +162,32 @@ func parseCall(e envelope) (Trigger, error) {
 	switch {
 	case c.Source == "" || c.Name == "":
 		return Trigger{}, fmt.Errorf("%w: it has no eventSource or no eventName", ErrUnreadable)
-	case c.Source != "codeartifact.amazonaws.com" || c.Name != "AssociateExternalConnection":
-		return ignore(e, fmt.Sprintf("no control looks at %s of %s", c.Name, c.Source)), nil
+	case c.Source != "codeartifact.amazonaws.com" || !slices.Contains(calls, c.Name):
+		return ignore(e, fmt.Sprintf("this control does not look at %q of %q", brief(c.Name), brief(c.Source))), nil
 	case c.ErrorCode != "":
-		return ignore(e, "the call failed: "+c.ErrorCode), nil
+		return ignore(e, fmt.Sprintf("the call failed: %q", brief(c.ErrorCode))), nil
 	}
 
-	t := Trigger{Cause: Event, ID: first(c.SharedID, c.EventID, e.ID), Account: e.Account, Region: e.Region, Caller: c.Identity.Session.Issuer.ARN}
-	if !account.MatchString(t.Account) || t.Region == "" || c.Region != "" && c.Region != t.Region {
-		return Trigger{}, fmt.Errorf("%w: account %q, Region %q and awsRegion %q do not say where it is from", ErrUnreadable, t.Account, t.Region, c.Region)
+	t := Trigger{Cause: Event, ID: brief(first(c.SharedID, c.EventID, e.ID)), Account: e.Account, Region: e.Region, Caller: c.Identity.Session.Issuer.ARN}
+	if !account.MatchString(t.Account) || !region.MatchString(t.Region) || c.Region != "" && c.Region != t.Region {
+		return Trigger{}, fmt.Errorf("%w: account %q, Region %q and awsRegion %q do not say where it is from", ErrUnreadable, brief(t.Account), brief(t.Region), brief(c.Region))
 	}
 	// A call without domainOwner is about a domain of the caller's own account:
 	// https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_AssociateExternalConnection.html
-	t.Repository = Repository{
-		Owner:  first(c.parameter("domainOwner"), c.Identity.Account),
-		Domain: c.parameter("domain", "domainName"),
-		Name:   c.parameter("repository", "repositoryName"),
+	d := Domain{
+		Owner: first(c.parameter("domainOwner"), c.Identity.Account),
+		Name:  c.parameter("domain", "domainName"),
 	}
-	r := t.Repository
-	if !account.MatchString(r.Owner) || !domain.MatchString(r.Domain) || !repository.MatchString(r.Name) {
-		return Trigger{}, fmt.Errorf("%w: owner %q, domain %q and repository %q do not name a repository", ErrUnreadable, r.Owner, r.Domain, r.Name)
+	if !account.MatchString(d.Owner) || !domain.MatchString(d.Name) {
+		return Trigger{}, fmt.Errorf("%w: owner %q and domain %q do not name a domain", ErrUnreadable, brief(d.Owner), brief(d.Name))
+	}
+	if c.Name != "AssociateExternalConnection" {
+		t.Domain = d
+		return t, nil
+	}
+	t.Repository = Repository{Owner: d.Owner, Domain: d.Name, Name: c.parameter("repository", "repositoryName")}
+	if !repository.MatchString(t.Repository.Name) {
+		return Trigger{}, fmt.Errorf("%w: %q does not name a repository", ErrUnreadable, brief(t.Repository.Name))
 	}
 	return t, nil
 }
@@ -175,21 +196,30 @@ func parseCall(e envelope) (Trigger, error) {
 // that CodeArtifact can have accepted.
 var (
 	account    = regexp.MustCompile(`^[0-9]{12}$`)
+	region     = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`)
 	domain     = regexp.MustCompile(`^[a-z][a-z0-9-]{0,48}[a-z0-9]$`)
 	repository = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,99}$`)
 )
 
 // parameter returns the first of the named request parameters that is a string.
+// One that is there as something else does not count as left out.
 // Several spellings are asked for because AWS's published records of CodeArtifact
 // say domainName and repositoryName where its API says domain and repository:
 // https://docs.aws.amazon.com/codeartifact/latest/ug/codeartifact-information-in-cloudtrail.html
 func (c call) parameter(names ...string) string {
+	other := ""
 	for _, name := range names {
-		if s, ok := c.Parameters[name].(string); ok && s != "" {
-			return s
+		switch v := c.Parameters[name].(type) {
+		case nil:
+		case string:
+			if v != "" {
+				return v
+			}
+		default:
+			other = fmt.Sprintf("a %T", v) // which is no name of anything
 		}
 	}
-	return ""
+	return other
 }
 
 func decode(e envelope, detail any) error {
@@ -200,6 +230,15 @@ func decode(e envelope, detail any) error {
 		return fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	return nil
+}
+
+// brief cuts what others wrote, which may be of any length, before it is told.
+func brief(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "..."
 }
 
 func first(values ...string) string {

@@ -3,6 +3,10 @@ package cloudtrail_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +21,7 @@ import (
 	"portcullis/shared/localaws/cloudtrail"
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/eventbridge"
+	"portcullis/shared/localaws/proton"
 )
 
 const (
@@ -236,5 +241,75 @@ func TestEventsAreDeliveredAsOneLikes(t *testing.T) {
 	s.associate(owner, "public:npmjs")
 	if n := len(s.records(administrator)); n != 1 {
 		t.Errorf("of the later call, %d events are delivered", n)
+	}
+}
+
+// propose sends a call to Proton by hand, so that this package needs no client of it.
+func (s stage) propose(account, operation, body string) {
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	r.Header.Set("X-Amz-Target", "AwsProton20200720."+operation+"EnvironmentAccountConnection")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+s.world.Account(account).AccessKeyID+
+		"/20261120/"+region+"/proton/aws4_request, SignedHeaders=host, Signature=0")
+	s.world.ServeHTTP(httptest.NewRecorder(), r)
+}
+
+func TestARecordOfProtonHasTheAnswer(t *testing.T) {
+	s := newStage(t)
+	proton.New(s.world, s.Service)
+	s.propose(owner, "Create", `{"environmentName":"simple-env","managementAccountId":"444455556666"}`)
+	s.propose(owner, "Create", `{"environmentName":"simple-env"}`)
+	records := slices.DeleteFunc(s.records(owner), func(r map[string]any) bool { return r["eventName"] == nil }) // Proton's own
+	if len(records) != 2 {
+		t.Fatalf("there are %d records", len(records))
+	}
+	const id = "00000000-0000-4000-9000-000000000001"
+	want := map[string]any{"environmentAccountConnection": map[string]any{
+		"arn": "arn:aws:proton:eu-central-1:111122223333:environment-account-connection/" + id, "id": id, "status": "PENDING",
+		"environmentAccountId": owner, "managementAccountId": administrator, "environmentName": "simple-env",
+		"requestedAt": 1795165200.0, "lastModifiedAt": 1795165200.0,
+	}}
+	if diff := cmp.Diff(want, records[0]["responseElements"]); diff != "" {
+		t.Errorf("response (-want +got):\n%s", diff)
+	}
+	if records[0]["eventSource"] != "proton.amazonaws.com" || records[0]["eventName"] != "CreateEnvironmentAccountConnection" ||
+		records[1]["responseElements"] != nil || records[1]["errorCode"] != "ValidationException" {
+		t.Errorf("got %v and %v", records[0], records[1])
+	}
+}
+
+func TestWhoIsToldOfProton(t *testing.T) {
+	for _, test := range []struct {
+		name             string
+		too              bool
+		operation        string
+		requester, other int // how many records
+	}{
+		{"the caller alone", false, "Accept", 0, 1},
+		{"the environment account too, on demand", true, "Accept", 1, 1},
+		{"the caller alone of what was refused", true, "Delete", 0, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStage(t)
+			c := proton.New(s.world, s.Service).AddConnection(proton.Request{
+				EnvironmentAccount: owner, Region: region, ManagementAccount: administrator})
+			s.trail.TellEnvironmentAccounts(test.too)
+			s.propose(administrator, test.operation, `{"id":"`+c.ID+`"}`)
+			shared := map[any]int{}
+			for account, want := range map[string]int{owner: test.requester, administrator: test.other} {
+				n := 0
+				for _, record := range s.records(account) {
+					if record["recipientAccountId"] == account {
+						shared[record["sharedEventID"]]++
+						n++
+					}
+				}
+				if n != want {
+					t.Errorf("%s has %d records, want %d", account, n, want)
+				}
+			}
+			if len(shared) != 1 || shared[nil] > 1 {
+				t.Errorf("shared event ids %v", shared)
+			}
+		})
 	}
 }

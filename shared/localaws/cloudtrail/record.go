@@ -51,7 +51,8 @@ func (t *Trail) events(c localaws.Call, recipients []string) []eventbridge.Event
 }
 
 // record is a call as CloudTrail writes it down. The journal does not know everything: who in its account made the call is
-// made up, no error has a message, and the response is not there, as it is in one of the published records.
+// made up, and no error has a message. The response of CodeArtifact is not there, as it is in one of the published records;
+// that of Proton is there as the API has it [assumed], because the id of a new connection is nowhere else.
 func (t *Trail) record(c localaws.Call) map[string]any {
 	parameters := map[string]any{}
 	for name, value := range c.Input {
@@ -73,6 +74,9 @@ func (t *Trail) record(c localaws.Call) map[string]any {
 		"eventType":         "AwsApiCall",
 		"managementEvent":   true,
 		"eventCategory":     "Management",
+	}
+	if c.Service == "proton" {
+		r["responseElements"] = c.Output
 	}
 	if c.ErrorCode != "" {
 		r["errorCode"] = c.ErrorCode
