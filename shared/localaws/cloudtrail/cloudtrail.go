@@ -31,7 +31,7 @@ type Trail struct {
 	mu       sync.Mutex
 	ids      int
 	spelling Spelling
-	twofold  bool // see TellEnvironmentAccounts
+	across   bool // see TellEnvironmentAccounts
 	deliver  func([]eventbridge.Event) []eventbridge.Event
 }
 
@@ -55,7 +55,7 @@ func (t *Trail) SetSpelling(s Spelling) {
 func (t *Trail) TellEnvironmentAccounts(yes bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.twofold = yes
+	t.across = yes
 }
 
 // Deliver has f decide what becomes of the events of each call, one for every account that is told of it: what it returns
@@ -96,7 +96,7 @@ func (t *Trail) recipients(c localaws.Call) []string {
 // exist any more nobody knows who administered it.
 func (t *Trail) concerned(c localaws.Call) []string {
 	if c.Service == "proton" {
-		if !t.twofold {
+		if !t.across {
 			return nil
 		}
 		return []string{environmentAccount(c)}

@@ -24,7 +24,7 @@ type connectionOutput struct {
 	Connection record `json:"environmentAccountConnection"`
 }
 
-// own finds the connection of a request that its environment account alone may make.
+// own finds the connection of a request that the environment account alone may make.
 func (s *Service) own(rq request) (*connection, error) {
 	c := s.find(rq.Region, rq.ID)
 	if c == nil || c.environmentAccount != rq.Account {

@@ -326,6 +326,7 @@ func TestADeletionAnswersWithWhatWasThere(t *testing.T) {
 
 func TestACreationWithAClientTokenIsDoneOnce(t *testing.T) {
 	s := newStage(t)
+	s.proton.SetQuota(100)
 	in := asked()
 	in.ClientToken = aws.String("token")
 	first := *must(s.as(environment).create(in))(t).Id
@@ -355,12 +356,15 @@ func TestACreationWithAClientTokenIsDoneOnce(t *testing.T) {
 	}
 
 	in.ClientToken = nil // the SDK makes one up
-	if again() == again() {
+	if third, fourth := again(), again(); third == fourth {
 		t.Error("without a token of the caller's own it is done once")
 	}
-	const sent = `{"environmentName":"simple-env","managementAccountId":"111111111111"}`
-	if s.send("AwsProton20200720.CreateEnvironmentAccountConnection", sent) == s.send("AwsProton20200720.CreateEnvironmentAccountConnection", sent) {
-		t.Error("without any token it is done once")
+	before := len(s.proton.Connections(environment, region))
+	for range 2 {
+		s.send("AwsProton20200720.CreateEnvironmentAccountConnection", `{"environmentName":"simple-env","managementAccountId":"111111111111"}`)
+	}
+	if made := len(s.proton.Connections(environment, region)) - before; made != 2 {
+		t.Errorf("without any token, %d are made of two", made)
 	}
 }
 

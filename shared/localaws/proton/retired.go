@@ -9,8 +9,9 @@ import (
 )
 
 // A Retirement is a way in which the endpoint of a service that AWS has ended may answer. AWS does not say what that of
-// Proton does; all of these but the empty ones were seen with others of its services. The texts are made up after theirs.
-// What it means not to be answered at all is in [NoSuchHost], [Service.Refusing], [Service.Silent] and [Service.Deaf].
+// Proton does. The first four were seen with others of its services, and their texts are made up after those; the rest is
+// what something in between may send. For no answer at all there are [NoSuchHost], [Service.Refusing], [Service.Silent]
+// and [Service.Deaf].
 type Retirement int
 
 // The retirements. The errors differ from those of a service that lives in nothing but their texts.
@@ -69,7 +70,7 @@ func (s *Service) Retire(r Retirement) *localaws.Injected {
 
 // NoSuchHost is an endpoint whose name does not resolve. Like the others, it is for AWS_ENDPOINT_URL_PROTON.
 // https://www.rfc-editor.org/rfc/rfc2606
-const NoSuchHost = "http://proton.invalid"
+const NoSuchHost = "https://proton.invalid"
 
 // Refusing returns an endpoint that refuses connections: nobody listens there.
 func (s *Service) Refusing() (url string, err error) {

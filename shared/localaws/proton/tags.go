@@ -16,7 +16,7 @@ func (s *Service) listTagsForResource(rq request) (any, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	all := []tag{}
+	all := []tag{} // an empty list is sent as [], not left out
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		all = append(all, tag{key, tags[key]})
 	}
@@ -27,7 +27,7 @@ func (s *Service) listTagsForResource(rq request) (any, bool, error) {
 	return struct {
 		Tags      []tag   `json:"tags"`
 		NextToken *string `json:"nextToken,omitempty"`
-	}{append([]tag{}, all...), next}, false, nil
+	}{all, next}, false, nil
 }
 
 func (s *Service) tagResource(rq request) (any, bool, error) {

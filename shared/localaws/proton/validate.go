@@ -32,11 +32,10 @@ func patterns() map[string]*regexp.Regexp {
 	return compiled
 }
 
-// maxARN bounds the ARNs of a resource, and maxRole those of a role.
 const (
-	maxARN  = 200
-	maxRole = 2048
-	maxTags = 50
+	maxARN    = 200  // of a resource
+	maxString = 2048 // the ARN of a role; no other string may be as long
+	maxTags   = 50
 )
 
 // validate checks what the model says about an input, before anything is looked up.
@@ -57,7 +56,7 @@ func (s *Service) validate(o operation, input map[string]any, rq request) error 
 		if isString && !s.patterns[name].MatchString(value) {
 			return invalid("%s %q does not match %s", name, value, s.patterns[name])
 		}
-		if len(value) > maxRole || name == "resourceArn" && len(value) > maxARN {
+		if len(value) > maxString || name == "resourceArn" && len(value) > maxARN {
 			return invalid("%s is too long", name)
 		}
 	}
