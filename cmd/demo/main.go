@@ -1,9 +1,12 @@
 // Command demo plays what Portcullis does, on this machine and without an AWS
-// account: the real function binary runs under a local Lambda and talks over
+// account: the real function binaries run under a local Lambda and talk over
 // HTTP to the small AWS of package localaws. What was written is told by that
 // server's own journal.
 //
 // It ends with status 0 only if every scene went as it should.
+//
+// connections.go and groups.go are the two acts. stage.go is the local AWS with
+// the functions in it, queue.go the time that passes, report.go what is printed.
 package main
 
 import (
@@ -13,12 +16,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
 
 func main() {
-	verbose := flag.Bool("v", false, "print the function's own log as well")
+	verbose := flag.Bool("v", false, "print the functions' own logs as well")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "usage: go run ./cmd/demo [-v]\n\nPlays what Portcullis does against a small AWS on this machine.\n\n")
 		flag.PrintDefaults()
@@ -40,13 +44,19 @@ func main() {
 	}
 }
 
+// scene does something, and says what was expected and what was seen.
+type scene struct {
+	title string
+	play  func(*stage) (row, error)
+}
+
 // row is one line of the table at the end.
 type row struct {
 	scene, expected, seen string
 	ok                    bool
 }
 
-// play plays all scenes and says whether each went as it should.
+// play plays both acts and says whether each scene went as it should.
 func play(ctx context.Context, out io.Writer, verbose bool) (bool, error) {
 	fmt.Fprint(out, "Portcullis against a small AWS on this machine; no AWS account is used.\n\n")
 	began := time.Now()
@@ -55,21 +65,29 @@ func play(ctx context.Context, out io.Writer, verbose bool) (bool, error) {
 		return false, err
 	}
 	defer s.close()
-	fmt.Fprintf(out, "  built      functions/external-connections in %.1f s\n", time.Since(began).Seconds())
-	fmt.Fprintf(out, "  estate     account %s, %s, domain corp: %d repositories\n", account, region, len(s.corp.Repositories()))
-	fmt.Fprintf(out, "  policy     npm-store may have public:npmjs, pypi-store public:pypi; one waiver until 2026-11-30;\n")
-	fmt.Fprintf(out, "             one run may write to a tenth of what it looked at\n")
-	fmt.Fprintf(out, "  woken by   hand, and CloudTrail's events through %s, the rule of template.yaml\n", rule)
+	s.say("built", "%s in %.1f s", strings.Join(functions(), ", "), time.Since(began).Seconds())
+	s.say("estate", "account %s, %s, domain corp: %d repositories, %d package groups", account, region, len(s.corp.Repositories()), len(s.corp.PackageGroups()))
+	s.say("policy", "npm-store may have public:npmjs, pypi-store public:pypi; one waiver until 2026-11-30; a package group may go when it has been dead for 14 days; @acme/ui must not come from outside; one run may make two writes")
+	s.say("woken by", "what the schedule sends, and CloudTrail's events through the rules of template.yaml: %s, %s", connectionRule, groupRule)
 
 	var rows []row
-	for i, scene := range scenes {
-		fmt.Fprintf(out, "\n%d. %s\n", i+1, scene.title)
-		r, err := scene.play(s)
-		if err != nil {
-			return false, fmt.Errorf("scene %d, %s: %w", i+1, scene.title, err)
+	for _, act := range []struct {
+		title  string
+		scenes []scene
+	}{
+		{"external connections", connectionScenes()},
+		{"package groups", groupScenes()},
+	} {
+		fmt.Fprintf(out, "\n== %s ==\n", act.title)
+		for _, scene := range act.scenes {
+			fmt.Fprintf(out, "\n%d. %s\n", len(rows)+1, scene.title)
+			r, err := scene.play(s)
+			if err != nil {
+				return false, fmt.Errorf("scene %d, %s: %w", len(rows)+1, scene.title, err)
+			}
+			r.scene = scene.title
+			rows = append(rows, r)
 		}
-		r.scene = scene.title
-		rows = append(rows, r)
 	}
 	return table(out, rows), nil
 }
@@ -89,7 +107,7 @@ func table(out io.Writer, rows []row) bool {
 	}
 	_ = w.Flush()
 	if all {
-		fmt.Fprintln(out, "\nAll as expected. The same function, deployed in monitor mode, starts where scene 1 does: see README.md.")
+		fmt.Fprintln(out, "\nAll as expected. To put it into an account, in monitor mode as in scene 1: \"Deploy and operate\" in README.md.")
 	} else {
 		fmt.Fprintln(out, "\nNot as expected: this is a bug in Portcullis. Run it again with -v and report the output.")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -14,6 +15,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/codeartifact"
+
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/cloudtrail"
 	"portcullis/shared/localaws/codeartifact"
@@ -25,23 +29,41 @@ const (
 	account = "111122223333"
 	region  = "eu-west-1"
 	bus     = "portcullis"
-	rule    = "ExternalConnectionsAssociated" // in template.yaml
+)
+
+// The functions, by the name of their folder.
+const (
+	connections = "external-connections"
+	groups      = "package-groups"
+	origins     = "package-origins"
+)
+
+func functions() []string { return []string{connections, groups, origins} }
+
+// The rules in template.yaml that wake two of them.
+const (
+	connectionRule = "ExternalConnectionsAssociated"
+	groupRule      = "PackageOriginsGroupChanged"
 )
 
 //go:embed policy.yaml
 var policyFile []byte
 
-// stage is the local AWS, with the function deployed in it.
+// stage is the local AWS, with the functions deployed in it.
 type stage struct {
 	ctx      context.Context
 	out      io.Writer
 	verbose  bool
-	dir      string // holds the binary and the policy
+	dir      string // holds the binaries and the policy
 	world    *localaws.World
 	corp     codeartifact.Domain
 	events   *eventbridge.Service
-	function *lambda.Running
-	woken    []string // the calls for which the rule has woken the function; read it while the events are idle
+	deployed map[string]*lambda.Running // by name
+
+	// What the two rules did: the calls for which external-connections was woken, and
+	// what waits for package-origins. Both are read only while the events are idle.
+	woken []string
+	queue queue
 
 	seenEvents int // how many events and calls earlier scenes have told of
 	seenCalls  int
@@ -55,7 +77,7 @@ func newStage(ctx context.Context, out io.Writer, verbose bool) (_ *stage, err e
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{ctx: ctx, out: out, verbose: verbose, dir: dir, last: map[string]time.Time{}}
+	s := &stage{ctx: ctx, out: out, verbose: verbose, dir: dir, deployed: map[string]*lambda.Running{}, last: map[string]time.Time{}}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -65,10 +87,14 @@ func newStage(ctx context.Context, out io.Writer, verbose bool) (_ *stage, err e
 	if err != nil {
 		return nil, err
 	}
-	if err := build(ctx, root, filepath.Join(dir, "bootstrap"), "./functions/external-connections"); err != nil {
+	if err := build(ctx, root, dir); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), policyFile, 0o600); err != nil {
+		return nil, err
+	}
+	template, err := os.ReadFile(filepath.Join(root, "template.yaml")) //nolint:gosec // it is ours
+	if err != nil {
 		return nil, err
 	}
 	if s.world, err = localaws.New(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)); err != nil {
@@ -84,10 +110,21 @@ func newStage(ctx context.Context, out io.Writer, verbose bool) (_ *stage, err e
 	packages := codeartifact.New(s.world)
 	s.estate(packages)
 	cloudtrail.New(s.world, packages, s.events)
-	if err := s.addRule(filepath.Join(root, "template.yaml")); err != nil {
+	if s.queue.delay, err = delayIn(template); err != nil {
 		return nil, err
 	}
-	return s, s.deploy("monitor")
+	if err := s.addRule(template, connectionRule, s.wakeConnections); err != nil {
+		return nil, err
+	}
+	if err := s.addRule(template, groupRule, s.enqueue); err != nil {
+		return nil, err
+	}
+	for _, f := range functions() {
+		if err := s.deploy(f, "monitor"); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 func (s *stage) close() {
@@ -106,56 +143,44 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(root)), nil
 }
 
-// build compiles a function for this machine, otherwise as it is deployed.
-func build(ctx context.Context, root, binary, folder string) error {
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", binary, folder) //nolint:gosec // both are ours
+// build compiles all functions at once into a folder, for this machine but
+// otherwise as they are deployed.
+func build(ctx context.Context, root, dir string) error {
+	args := []string{"build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", dir + string(filepath.Separator)}
+	for _, f := range functions() {
+		args = append(args, "./functions/"+f)
+	}
+	c := exec.CommandContext(ctx, "go", args...) //nolint:gosec // they are ours
 	c.Dir = root
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("building %s: %w\n%s", folder, err, out)
+		return fmt.Errorf("building the functions: %w\n%s", err, out)
 	}
 	return nil
 }
 
-// deploy puts the function in place in one mode, as a deployment would.
-func (s *stage) deploy(mode string) error {
+// deploy puts a function in place in one mode, as a deployment would. It logs all
+// that it concludes, so that the reasons of what is kept can be shown.
+func (s *stage) deploy(name, mode string) error {
 	f := lambda.Function{
-		Name: "external-connections", Account: account, Region: region,
-		Binary: filepath.Join(s.dir, "bootstrap"),
+		Name: name, Account: account, Region: region,
+		Binary: filepath.Join(s.dir, name),
 		Env: map[string]string{
-			"ACCOUNT_ID": account, "ENFORCEMENT_MODE": mode, "EVENT_BUS": bus,
+			"ACCOUNT_ID": account, "ENFORCEMENT_MODE": mode, "EVENT_BUS": bus, "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
 			"POLICY_FILE": filepath.Join(s.dir, "policy.yaml"),
-			"ROLE_ARN":    "arn:aws:iam::" + account + ":role/portcullis-external-connections",
+			"ROLE_ARN":    "arn:aws:iam::" + account + ":role/portcullis-" + name,
 		},
 	}
 	if s.verbose {
 		f.Output = s.out
 	}
 	var err error
-	s.function, err = lambda.Start(s.world, f)
+	s.deployed[name], err = lambda.Start(s.world, f)
 	return err
 }
 
-// addRule has events wake the function by the rule that is deployed.
-func (s *stage) addRule(template string) error {
-	text, err := os.ReadFile(template) //nolint:gosec // it is ours
-	if err != nil {
-		return err
-	}
-	pattern, err := eventbridge.PatternIn(text, rule)
-	if err != nil {
-		return err
-	}
-	return s.events.AddRule(account, region, "default", eventbridge.Rule{Name: rule, Pattern: pattern, Target: func(event []byte) {
-		var call struct{ Detail struct{ EventName string } }
-		_ = json.Unmarshal(event, &call) // the function itself has to cope with what is no record
-		s.woken = append(s.woken, call.Detail.EventName)
-		<-s.function.InvokeAsync(event)
-	}})
-}
-
 // estate fills the domain: two gateways, what hangs on them, and what should not
-// be there.
+// be there; and two package groups, for names that are taken and not yet used.
 func (s *stage) estate(service *codeartifact.Service) {
 	s.corp = service.AddDomain(account, region, "corp")
 	s.corp.AddRepository("npm-store").Connect("public:npmjs")
@@ -168,12 +193,31 @@ func (s *stage) estate(service *codeartifact.Service) {
 	for i := range 13 {
 		s.corp.AddRepository(fmt.Sprintf("team-%02d", i+1)).Upstream("npm-store", "pypi-store")
 	}
+	s.corp.PackageGroup(guard).Add().SetMode(codeartifact.ExternalUpstream, codeartifact.Block)
+	s.corp.PackageGroup(lookalike).Add()
+	service.SetConsistencyDelay(time.Minute) // AWS says that there is such a delay, and not how long it is
 }
 
-// sweep wakes the function as the schedule does, prints what it reported on the
+// addRule hands events to a target by a rule as it is deployed.
+func (s *stage) addRule(template []byte, name string, target func(event []byte)) error {
+	pattern, err := eventbridge.PatternIn(template, name)
+	if err != nil {
+		return err
+	}
+	return s.events.AddRule(account, region, "default", eventbridge.Rule{Name: name, Pattern: pattern, Target: target})
+}
+
+func (s *stage) wakeConnections(event []byte) {
+	var call struct{ Detail struct{ EventName string } }
+	_ = json.Unmarshal(event, &call) // the function itself has to cope with what is no record
+	s.woken = append(s.woken, call.Detail.EventName)
+	<-s.deployed[connections].InvokeAsync(event)
+}
+
+// sweep wakes a function as the schedule does, prints what it reported on the
 // bus, and returns that. A run that ends with an error is part of the play.
-func (s *stage) sweep() (report, error) {
-	_, err := s.function.Invoke(s.ctx, []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"schedule"}}`))
+func (s *stage) sweep(name string) (report, error) {
+	_, err := s.deployed[name].Invoke(s.ctx, []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"schedule"}}`))
 	var failure *lambda.FunctionError
 	if err != nil && !errors.As(err, &failure) {
 		return report{}, err
@@ -181,88 +225,53 @@ func (s *stage) sweep() (report, error) {
 	return s.report(failure)
 }
 
-// report is what one run said and what the server saw of it.
-type report struct {
-	findings, outcomes []event
-	writes             []string // writes to CodeArtifact that were executed
-	err                *lambda.FunctionError
-}
-
-func (r report) count(status string) int {
-	n := 0
-	for _, o := range r.outcomes {
-		if o.Status == status {
-			n++
-		}
-	}
-	return n
-}
-
-// event has the fields of the events' details that the demo prints.
-type event struct {
-	Resource, Subject, Verdict, Reason, Effect, Status, Detail string
-	Undo                                                       []struct{ Input json.RawMessage }
-}
-
-func (e event) repository() string {
-	_, name, _ := strings.Cut(e.Resource, ":repository/")
-	return name
-}
-
-// report collects and prints what came since the last one.
-func (s *stage) report(failure *lambda.FunctionError) (report, error) {
-	r := report{err: failure}
-	events := s.events.Events(account, region, bus)
-	for _, e := range events[s.seenEvents:] {
-		var d event
-		if err := json.Unmarshal(e.Detail, &d); err != nil {
-			return r, fmt.Errorf("reading a %s event: %w", e.DetailType, err)
-		}
-		switch e.DetailType {
-		case "Finding":
-			r.findings = append(r.findings, d)
-		case "Action Outcome":
-			r.outcomes = append(r.outcomes, d)
-		}
-	}
-	s.list("finding", r.findings, func(e event) string {
-		if e.Effect == "" {
-			return fmt.Sprintf("%s: %s", e.Verdict, e.Reason)
-		}
-		return fmt.Sprintf("%s: %s;\n%13s%s", e.Verdict, e.Reason, "", e.Effect)
+// person makes a call as somebody with the AWS CLI does. The input is data, as
+// an undo holds it, or what encodes to that.
+func (s *stage) person(operation string, input any) error {
+	who := s.world.Account(account)
+	client := sdk.New(sdk.Options{
+		Region: region, BaseEndpoint: aws.String(s.world.URL()),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: who.AccessKeyID, SecretAccessKey: who.SecretAccessKey, SessionToken: who.SessionToken}, nil
+		}),
 	})
-	s.list("outcome", r.outcomes, func(e event) string {
-		return fmt.Sprintf("%s %s: %s", e.Status, e.repository(), e.Detail)
-	})
-	s.seenEvents = len(events)
-
-	writes := s.world.Writes()
-	for _, c := range writes[s.seenCalls:] {
-		if c.Service == "codeartifact" {
-			r.writes = append(r.writes, fmt.Sprintf("%s %s/%s %s", c.Operation, c.Input["domain"], c.Input["repository"], c.Input["externalConnection"]))
-		}
+	switch operation {
+	case "AssociateExternalConnection":
+		return send(s.ctx, client.AssociateExternalConnection, input)
+	case "CreatePackageGroup":
+		return send(s.ctx, client.CreatePackageGroup, input)
+	case "DeletePackageGroup":
+		return send(s.ctx, client.DeletePackageGroup, input)
+	case "UpdatePackageGroupOriginConfiguration":
+		return send(s.ctx, client.UpdatePackageGroupOriginConfiguration, input)
+	default:
+		return fmt.Errorf("nobody in this play calls %s", operation)
 	}
-	s.seenCalls = len(writes)
-	if failure != nil {
-		s.say("error", "%s", failure.Message)
-	}
-	if len(r.writes) == 0 {
-		s.say("server", "no write")
-	}
-	for _, w := range r.writes {
-		s.say("server", "%s", w)
-	}
-	return r, nil
 }
 
-// list prints the first few of a kind; a reader has the idea after three.
-func (s *stage) list(what string, events []event, line func(event) string) {
-	for _, e := range events[:min(3, len(events))] {
-		s.say(what, "%s", line(e))
+func send[In, Out any](ctx context.Context, call func(context.Context, *In, ...func(*sdk.Options)) (*Out, error), input any) error {
+	data, err := json.Marshal(input)
+	if err != nil {
+		return err
 	}
-	if n := len(events) - 3; n > 0 {
-		s.say("", "... and %d more", n)
+	in := new(In)
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields() // an undo must not lose anything here
+	if err := d.Decode(in); err != nil {
+		return fmt.Errorf("reading the input %s: %w", data, err)
 	}
+	_, err = call(ctx, in)
+	return err
+}
+
+// undo makes the calls that an outcome carries.
+func (s *stage) undo(outcome event) error {
+	for _, c := range outcome.Undo {
+		if err := s.person(c.Operation, c.Input); err != nil {
+			return fmt.Errorf("undoing what was done to %s: %w", outcome.name(), err)
+		}
+	}
+	return nil
 }
 
 // apart is the real time between the last calls of two operations.
@@ -270,8 +279,4 @@ func (s *stage) apart(first, second string) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last[second].Sub(s.last[first])
-}
-
-func (s *stage) say(what, format string, a ...any) {
-	fmt.Fprintf(s.out, "   %-9s %s\n", what, fmt.Sprintf(format, a...))
 }

@@ -82,7 +82,7 @@ func screen(t Tree, g Group, p policy.PackageGroups, now time.Time) kept {
 // everything too; or to a group beside it whose pattern it matches better, which
 // must do so as well.
 func lookalikes(t Tree, g Group) kept {
-	_, namespace, name := parts(g.Pattern)
+	namespace, name := parts(g.Pattern)
 	if namespace == "" && name == "" {
 		return kept{} // a whole format has no look-alikes
 	}
@@ -192,7 +192,10 @@ func decideOne(plan *control.Plan, scope control.Scope, seen Seen, g Group, p po
 		return
 	}
 
-	f.Effect = fmt.Sprintf("without it, what it would hold is under %s and under the very same controls; its children move up to %s", g.Parent, g.Parent)
+	f.Effect = fmt.Sprintf("without it, what it would hold is under %s and the very same controls", g.Parent)
+	if n := len(seen.Tree.Children[g.Pattern]); n > 0 {
+		f.Effect += fmt.Sprintf("; its %d child groups move up to %s", n, g.Parent)
+	}
 	d := f.Details.(details)
 	switch worth {
 	case unmarked, void:
@@ -237,7 +240,7 @@ func byLook(c Close, p policy.PackageGroups) kept {
 
 // neverMatches says why no package can match a pattern, or "" if some can.
 func neverMatches(pattern string) string {
-	_, namespace, _ := parts(pattern)
+	namespace, _ := parts(pattern)
 	switch {
 	case !strings.HasPrefix(pattern, "/"):
 		return "a pattern that does not begin with a slash matches no package"

@@ -42,10 +42,11 @@ func set(g Group, mode Mode, kinds ...string) Group {
 	return g
 }
 
-func effective(g Group, mode Mode) Group {
+// blocked has a group inherit Block.
+func blocked(g Group) Group {
 	g.Controls = maps.Clone(g.Controls)
 	for _, r := range restrictions {
-		g.Controls[r] = Control{Own: g.Controls[r].Own, Effective: mode}
+		g.Controls[r] = Control{Own: g.Controls[r].Own, Effective: Block}
 	}
 	return g
 }
@@ -116,19 +117,19 @@ func TestScreen(t *testing.T) {
 		{"from the future", tree(created(group("/npm/*", Root), noon.Add(time.Hour))), "/npm/*", rules, noon, "young"},
 		{"children, where they may move up", tree(dead, set(acme, Block)), "/npm/*", with(func(p *policy.PackageGroups) { p.PruneParents = true }), noon, ""},
 		{"look-alikes, where the policy ignores them", tree(dead, acme), "/npm/acme/*", with(func(p *policy.PackageGroups) { p.IgnoreLookalikes = true }), noon, ""},
-		{"look-alikes that the parent blocks as well", tree(set(group("/npm/*", Root), Block), effective(group("/npm/acme/*", "/npm/*"), Block)), "/npm/acme/*", rules, noon, ""},
+		{"look-alikes that the parent blocks as well", tree(set(group("/npm/*", Root), Block), blocked(group("/npm/acme/*", "/npm/*"))), "/npm/acme/*", rules, noon, ""},
 		{"look-alikes that the parent blocks in two of three ways", tree(set(set(group("/npm/*", Root), Block), Allow, "PUBLISH"), group("/npm/acme/*", "/npm/*")), "/npm/acme/*", rules, noon, "lookalikes"},
 		{"look-alikes that a group beside it would let in", tree(
-			set(group("/npm/*", Root), Block), effective(group("/npm/foo.bar/*", "/npm/*"), Block), set(group("/npm/foo-bar~", "/npm/*"), Allow),
+			set(group("/npm/*", Root), Block), blocked(group("/npm/foo.bar/*", "/npm/*")), set(group("/npm/foo-bar~", "/npm/*"), Allow),
 		), "/npm/foo.bar/*", rules, noon, "lookalikes"},
 		{"look-alikes that a group beside it blocks too", tree(
-			set(group("/npm/*", Root), Block), effective(group("/npm/foo.bar/*", "/npm/*"), Block), set(group("/npm/foo-bar~", "/npm/*"), Block),
+			set(group("/npm/*", Root), Block), blocked(group("/npm/foo.bar/*", "/npm/*")), set(group("/npm/foo-bar~", "/npm/*"), Block),
 		), "/npm/foo.bar/*", rules, noon, ""},
 		{"a group beside it that looks like nothing of it", tree(
-			set(group("/npm/*", Root), Block), effective(group("/npm/foo.bar/*", "/npm/*"), Block), set(group("/npm/other~", "/npm/*"), Allow),
+			set(group("/npm/*", Root), Block), blocked(group("/npm/foo.bar/*", "/npm/*")), set(group("/npm/other~", "/npm/*"), Allow),
 		), "/npm/foo.bar/*", rules, noon, ""},
 		{"a group beside it in letters that the table does not know", tree(
-			set(group("/npm/*", Root), Block), effective(group("/npm/foo/*", "/npm/*"), Block), set(group("/npm/fоо~", "/npm/*"), Allow), // Cyrillic
+			set(group("/npm/*", Root), Block), blocked(group("/npm/foo/*", "/npm/*")), set(group("/npm/fоо~", "/npm/*"), Allow), // Cyrillic
 		), "/npm/foo/*", rules, noon, "lookalikes"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

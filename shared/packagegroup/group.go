@@ -46,16 +46,6 @@ type Group struct {
 	Controls    map[string]Control `json:"originConfiguration"` // by restriction
 }
 
-// inherits says that the group sets nothing of its own.
-func (g Group) inherits() bool {
-	for _, r := range restrictions {
-		if g.Controls[r].Own != Inherit {
-			return false
-		}
-	}
-	return true
-}
-
 // blocks says that nothing may be published under the group's control, nor come
 // from anywhere.
 func (g Group) blocks() bool {
@@ -88,12 +78,12 @@ func (t Tree) ancestor(a, b string) bool {
 	return false
 }
 
-// parts takes a pattern apart: /format/namespace/name with its closing *, ~ or $.
-// The namespace and the name are as they are written, without that sign.
-func parts(pattern string) (format, namespace, name string) {
+// parts takes the namespace and the name out of a pattern, /format/namespace/name,
+// as they are written and without the closing *, ~ or $.
+func parts(pattern string) (namespace, name string) {
 	p := strings.SplitN(strings.TrimPrefix(strings.TrimRight(pattern, "*~$"), "/"), "/", 3)
 	p = append(p, "", "")
-	return p[0], p[1], p[2]
+	return p[1], p[2]
 }
 
 // fold is what a pattern looks like to somebody who does not look closely, and to

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestEverySceneGoesAsItShould(t *testing.T) {
+	watch(t)
+	var out strings.Builder
+	ok, err := play(t.Context(), &out, false)
+	t.Log("\n" + out.String())
+	if err != nil || !ok {
+		t.Fatalf("ok %t, error %v", ok, err)
+	}
+	text := strings.Join(strings.Fields(out.String()), " ")
+	for _, says := range []string{
+		`outcome applied corp/web-frontend: AWS accepted the call, and a look after it confirmed the effect undo AssociateExternalConnection {"domain":"corp",`,
+		"the rule woke the function for AssociateExternalConnection",
+		"limit exceeded: the plan has 5 writes",
+		"kept /npm/acme/* in domain corp is kept: it sets EXTERNAL_UPSTREAM to BLOCK itself",
+		"kept /maven/com.acme~ in domain corp is kept: while it exists, look-alikes of `com.acme` are blocked",
+		"server TagResource corp/nuget/*",
+		"server UntagResource corp/pypi/*",
+		"server DeletePackageGroup corp/nuget/*",
+		`outcome restore-needed corp/pypi/*: what was deleted is not what was decided on: PUBLISH was "BLOCK" undo CreatePackageGroup {`,
+		"finding violation: pkg:npm/%40acme/ui in domain corp resolves to /*",
+		"EXTERNAL_UPSTREAM must be BLOCK, but is ALLOW, set on /*",
+		"All as expected.",
+	} {
+		if !strings.Contains(text, says) {
+			t.Errorf("it does not say: %s", says)
+		}
+	}
+	for line := range strings.Lines(out.String()) {
+		if data := strings.HasPrefix(line, "   undo "); len(line) > width+1 && !data {
+			t.Errorf("%d characters, and no data: %s", len(line), line)
+		}
+	}
+}
+
+func TestOneSceneThatGoesWrongIsSaid(t *testing.T) {
+	var out strings.Builder
+	if table(&out, []row{{scene: "first", ok: true}, {scene: "second"}, {scene: "third", ok: true}}) {
+		t.Error("all is well")
+	}
+	if text := out.String(); strings.Count(text, "NOT SO") != 1 || !strings.Contains(text, "this is a bug in Portcullis") {
+		t.Errorf("it says:\n%s", text)
+	}
+}
+
+// watch looks at every source that the functions may be built from. The build is
+// made by another process, so without this go test would not know that the result
+// depends on them, and would answer from its cache after they have changed.
+func watch(t *testing.T) {
+	t.Helper()
+	for _, folder := range []string{"../../functions", "../../shared"} {
+		err := fs.WalkDir(os.DirFS(folder), ".", func(_ string, _ fs.DirEntry, err error) error { return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
