@@ -8,8 +8,8 @@ golangci  := go tool -modfile=tools/go.mod golangci-lint
 ENV   := dev
 STACK := portcullis-$(ENV)
 
-.PHONY: help demo test lint validate build deploy stop start invoke-external-connections clean \
-	sound have-go have-sam have-aws
+.PHONY: help demo test lint validate build deploy stop start invoke-external-connections \
+	invoke-package-groups invoke-package-origins clean sound have-go have-sam have-aws
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-28s %s\n", $$1, $$2 }' Makefile
@@ -35,7 +35,7 @@ validate: have-go ## check template.yaml against the code, and with AWS's linter
 	go test -run Template .
 	tools/validate.sh template.yaml
 
-build: $(binaries) build/sbom.cdx.json ## check the policy, build each function for Lambda (Linux, arm64), list what is in it
+build: $(binaries) build/sbom.cdx.json ## check the policy, build each function for Lambda (Linux, arm64), list what is deployed
 
 # Nothing of this machine goes into a binary, so two builds of one commit are equal byte for byte.
 # Go's own cache decides what to compile again; sound makes make ask it every time.
@@ -43,26 +43,38 @@ $(binaries): build/%/bootstrap: sound
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -buildvcs=false -tags lambda.norpc \
 		-ldflags '-s -w -buildid=' -o $@ ./functions/$*
 
-build/sbom.cdx.json: $(binaries)
-	go -C tools run ./sbom $(binaries:%=../%) >$@.new
+build/sbom.cdx.json: $(binaries) policy/policy.yaml
+	go -C tools run ./sbom -policy ../policy/policy.yaml $(binaries:%=../%) >$@.new
 	mv $@.new $@
 
 # `sam build` asks for one target for each function in template.yaml, and says where the result belongs.
 build-ExternalConnectionsOnEvent build-ExternalConnectionsSweep: build/external-connections/bootstrap
 	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
 
+build-PackageGroupsSweep: build/package-groups/bootstrap
+	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
+
+build-PackageOriginsOnEvent build-PackageOriginsSweep: build/package-origins/bootstrap
+	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
+
 deploy: have-sam validate build ## put the stack into the account of your credentials (ENV=dev or prod)
 	sam build --config-env $(ENV)
 	sam deploy --config-env $(ENV)
 
-stop: have-aws ## let no function of the stack run any more, from now on (STACK, or ENV)
+stop: have-aws ## let no function of the stack run any more; what comes in goes to the failure queue (STACK, or ENV)
 	tools/stack.sh stop $(STACK)
 
-start: have-aws ## undo stop
+start: have-aws ## let them run again; then sweep once, and empty the failure queue
 	tools/stack.sh start $(STACK)
 
 invoke-external-connections: have-aws ## sweep now, and print the summary
 	tools/stack.sh sweep $(STACK) ExternalConnectionsSweep
+
+invoke-package-groups: have-aws ## the same for package-groups
+	tools/stack.sh sweep $(STACK) PackageGroupsSweep
+
+invoke-package-origins: have-aws ## the same for package-origins
+	tools/stack.sh sweep $(STACK) PackageOriginsSweep
 
 clean: ## remove what build made
 	rm -rf build

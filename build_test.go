@@ -2,29 +2,40 @@ package portcullis_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"debug/buildinfo"
 	"debug/elf"
+	"encoding/hex"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-// It builds as `sam build` does: in a copy of the tree without .git, through the Makefile's targets. The two copies are
-// at different places, so a path that gets into a program shows.
+// The same commit is built twice: by `make build` in a clone, and as `sam build` does, in a folder without .git. The two
+// are at different places, so a path or a revision that gets into a program shows.
 func TestTwoBuildsAreEqual(t *testing.T) {
-	if _, err := exec.LookPath("make"); err != nil {
-		t.Skip("make is not installed: nobody looked whether two builds are equal")
+	need(t, "make", "git")
+	clone := filepath.Join(t.TempDir(), "a")
+	copyTree(t, ".", clone)
+	folder := filepath.Join(t.TempDir(), "at", "another", "place")
+	copyTree(t, clone, folder)
+	for _, args := range [][]string{{"init", "--quiet"}, {"add", "--all"}, {"commit", "--quiet", "--message", "all of it"}} {
+		do(t, clone, nil, "git", append([]string{"-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgSign=false"}, args...)...)
 	}
-	first := filepath.Join(t.TempDir(), "a")
-	copyTree(t, ".", first)
-	second := filepath.Join(t.TempDir(), "at", "another", "place")
-	copyTree(t, first, second)
 
-	built, again := samBuild(t, first, "ExternalConnectionsOnEvent"), samBuild(t, second, "ExternalConnectionsSweep")
-	if !bytes.Equal(built, again) {
-		t.Error("the program of the two functions differs from build to build")
+	// What the environment says must not count either. Without this, go itself decides whether to ask git.
+	do(t, clone, []string{"GOFLAGS=-buildvcs=true"}, "make", "build")
+	artifacts := t.TempDir()
+	do(t, folder, []string{"ARTIFACTS_DIR=" + artifacts}, "make", "build-ExternalConnectionsSweep")
+	built := read(t, filepath.Join(clone, "build", "external-connections", "bootstrap"))
+	if !bytes.Equal(built, read(t, filepath.Join(artifacts, "bootstrap"))) {
+		t.Error("the program differs from build to build")
 	}
 
 	program, err := elf.NewFile(bytes.NewReader(built))
@@ -47,42 +58,101 @@ func TestTwoBuildsAreEqual(t *testing.T) {
 			t.Errorf("built with %s=%q, want %q", key, settings[key], want)
 		}
 	}
+
+	t.Run("and the bill of materials names all that was built", func(t *testing.T) {
+		want := map[string]string{"policy.yaml": sum(read(t, filepath.Join(clone, "policy", "policy.yaml")))}
+		for _, function := range folders(t) {
+			want[function] = sum(read(t, filepath.Join(clone, "build", function, "bootstrap")))
+		}
+		var bill struct {
+			Components []struct {
+				Name   string
+				Hashes []struct{ Alg, Content string }
+			}
+		}
+		if err := json.Unmarshal(read(t, filepath.Join(clone, "build", "sbom.cdx.json")), &bill); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, component := range bill.Components {
+			for _, hash := range component.Hashes {
+				if hash.Alg == "SHA-256" {
+					got[component.Name] = hash.Content
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("SHA-256 of what was built (-files +bill):\n%s", diff)
+		}
+	})
 }
 
-func TestNothingIsBuiltUnderAnInvalidPolicy(t *testing.T) {
-	if _, err := exec.LookPath("make"); err != nil {
-		t.Skip("make is not installed: nobody looked whether an invalid policy stops a build")
-	}
-	tree := t.TempDir()
-	copyTree(t, ".", tree)
-	if err := os.WriteFile(filepath.Join(tree, "policy", "policy.yaml"), []byte("version: 2\n"), 0o600); err != nil {
+func TestNothingIsBuiltOf(t *testing.T) {
+	need(t, "make")
+	goCommand, err := exec.LookPath("go")
+	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("make", "-C", tree, "build").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "version 2 is not known") {
-		t.Errorf("make build: error %v; want one about the policy in\n%s", err, out)
+	tests := []struct {
+		name   string
+		policy string
+		goStub string // stands before go, which it calls as $GO
+		want   string // in what make says
+	}{
+		{"an invalid policy", "version: 2\n", "", "version 2 is not known"},
+		{"modules that are not what go.sum says", "",
+			"case \"$*\" in 'mod verify') echo a module was changed >&2; exit 1 ;; esac\n", "a module was changed"},
 	}
-	if _, err := os.Stat(filepath.Join(tree, "build")); err == nil {
-		t.Error("something was built")
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tree, bin := t.TempDir(), t.TempDir()
+			copyTree(t, ".", tree)
+			if test.policy != "" {
+				if err := os.WriteFile(filepath.Join(tree, "policy", "policy.yaml"), []byte(test.policy), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(bin, "go"), []byte("#!/bin/sh\n"+test.goStub+"exec \"$GO\" \"$@\"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			command := exec.Command("make", "-C", tree, "build")
+			command.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "GO="+goCommand)
+			out, err := command.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), test.want) {
+				t.Errorf("make build: error %v; want one with %q in\n%s", err, test.want, out)
+			}
+			if _, err := os.Stat(filepath.Join(tree, "build")); err == nil {
+				t.Error("something was built")
+			}
+		})
 	}
 }
 
-// samBuild returns the program that `sam build` would find.
-func samBuild(t *testing.T, tree, function string) []byte {
+// need skips a test that nobody can make without the programs, and says so.
+func need(t *testing.T, programs ...string) {
 	t.Helper()
-	artifacts := t.TempDir()
-	command := exec.Command("make", "-C", tree, "build-"+function)
-	command.Env = append(os.Environ(), "ARTIFACTS_DIR="+artifacts)
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("make build-%s: %v\n%s", function, err, out)
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("%s is not installed: nobody looked what a build comes to", program)
+		}
 	}
-	return read(t, filepath.Join(artifacts, "bootstrap"))
+}
+
+// do runs a command in a folder. What a hook of git sets is about another tree.
+func do(t *testing.T, folder string, env []string, name string, args ...string) {
+	t.Helper()
+	command := exec.Command(name, args...)
+	command.Dir = folder
+	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") }), env...)
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
 }
 
 // copyTree copies what a build needs.
 func copyTree(t *testing.T, from, to string) {
 	t.Helper()
-	for _, folder := range []string{"cmd", "functions", "policy", "shared"} {
+	for _, folder := range []string{"cmd", "functions", "policy", "shared", "tools"} {
 		if err := os.CopyFS(filepath.Join(to, folder), os.DirFS(filepath.Join(from, folder))); err != nil {
 			t.Fatal(err)
 		}
@@ -92,6 +162,11 @@ func copyTree(t *testing.T, from, to string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func sum(data []byte) string {
+	hash := sha256.Sum256(data)
+	return hex.EncodeToString(hash[:])
 }
 
 func read(t *testing.T, file string) []byte {

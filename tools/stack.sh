@@ -38,6 +38,9 @@ each() {
 	}
 }
 
+# stop sets the reserved concurrency to 0. Lambda then hands what comes in to the failure destination, without a try:
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+# Rules and schedules go on, because the scheduler has no call that only switches one off.
 stop() { aws lambda put-function-concurrency --function-name "$2" --reserved-concurrent-executions 0; }
 
 # start gives a function what the template gives it.
@@ -72,10 +75,13 @@ functions
 case $command in
 stop)
 	each stop
-	echo "A run that had begun goes on to its end. What comes in now waits for make start, or ends in the failure queue."
+	echo "A run that had begun goes on to its end. What comes in from now on goes to the failure queue, untried, and rings."
 	echo "A deployment may start the functions again."
 	;;
-start) each start ;;
+start)
+	each start
+	echo "What came in meanwhile is not brought back: sweep once for each control, then empty the failure queue."
+	;;
 sweep) sweep "$3" ;;
 *) echo "stack.sh knows stop, start and sweep, not $command" >&2 && exit 2 ;;
 esac

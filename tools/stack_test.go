@@ -1,5 +1,5 @@
-// Package tools_test tries the scripts of this folder with an AWS CLI that only
-// writes down what it is asked.
+// Package tools_test tries the scripts of this folder with stand-ins for the AWS
+// CLI, cfn-lint and Python, which only write down what they are asked.
 package tools_test
 
 import (
@@ -42,7 +42,7 @@ func TestStack(t *testing.T) {
 		{
 			name: "stops every function", command: "stop stack", functions: two,
 			calls: []string{list, put + "stack-AppleOnEvent-1 --reserved-concurrent-executions 0", put + "stack-AppleSweep-2 --reserved-concurrent-executions 0"},
-			out:   "stop: stack-AppleSweep-2\n",
+			out:   "goes to the failure queue, untried",
 		},
 		{
 			name: "does not claim to have stopped a stack that it cannot read", command: "stop stack", functions: two, refused: "list-stack-resources",
@@ -64,7 +64,7 @@ func TestStack(t *testing.T) {
 				ask, put + "stack-AppleOnEvent-1 --reserved-concurrent-executions 5",
 				ask, "lambda delete-function-concurrency --function-name stack-AppleSweep-2",
 			},
-			out: "start: stack-AppleSweep-2\n",
+			out: "sweep once for each control",
 		},
 		{
 			name: "does not guess what the template reserves", command: "start stack", functions: two, refused: "describe-stacks",

@@ -1,5 +1,5 @@
 // Command portcullis does by hand what Portcullis does on its own. So far it can
-// say whether a policy file is valid.
+// say whether a policy file is valid, and has a section for every control.
 //
 // It reads files, and neither reads nor changes anything in AWS. What is wrong
 // goes to standard error. The exit status is 0 where all is well, 1 where
@@ -33,7 +33,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"policy check", "[FILE]", "say whether a policy is valid (" + defaultPolicy + ")", checkPolicy},
+		{"policy check", "[FILE]", "say whether a policy is valid and whole (" + defaultPolicy + ")", checkPolicy},
 	}
 }
 

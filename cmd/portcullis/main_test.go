@@ -6,11 +6,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"portcullis/shared/policy"
 )
 
 const (
-	valid    = "version: 1\nlimits: {count: 10, share: 10%}\nexternal_connections: {allow: []}\n"
-	doubtful = "version: 1\nlimits: {count: 10, share: 10%}\nenforce_on: []\nexternal_connections: {allow: []}\n"
+	sections = "external_connections: {allow: []}\npackage_groups: {min_age: 14d, grace: 14d}\npackage_origins: {guard: []}\n"
+	valid    = "version: 1\nlimits: {count: 10, share: 10%}\n" + sections
+	doubtful = "version: 1\nlimits: {count: 10, share: 10%}\nenforce_on: []\n" + sections
+	partial  = "version: 1\nlimits: {count: 10, share: 10%}\npackage_groups: {min_age: 14d, grace: 14d}\n"
 	wrong    = "version: 1\nlimits: {count: 10, share: 10}\nexternal_connections:\n  alow: []\n"
 )
 
@@ -32,6 +36,8 @@ func TestCommandLine(t *testing.T) {
 		{"takes the policy that is deployed where none is named", "policy check", ok, "^policy/policy.yaml is valid", "^$"},
 		{"warns about a valid policy", "policy check doubtful.yaml", ok, "^doubtful.yaml is valid", "^warning: doubtful.yaml:3:13: enforce_on is an empty list.*\n$"},
 		{"tells every problem, each on a line", "policy check wrong.yaml", found, "^$", "(?s)^wrong.yaml:2:28: .+\nwrong.yaml:4:3: .+\n$"},
+		{"tells which controls would not start for want of their section", "policy check partial.yaml", found, "^$",
+			"^partial.yaml: section external_connections .+ unless ExternalConnectionsMode is off\npartial.yaml: section package_origins .+ unless PackageOriginsMode is off\n$"},
 		{"tells that a file is missing", "policy check missing.yaml", found, "^$", "missing.yaml: no such file"},
 		{"takes one file only", "policy check valid.yaml wrong.yaml", usage, "^$", `it takes one file, not "valid.yaml wrong.yaml"`},
 		{"takes no option for a file", "policy check --quiet", usage, "^$", `it takes one file, not "--quiet"`},
@@ -39,7 +45,7 @@ func TestCommandLine(t *testing.T) {
 
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{
-		"valid.yaml": valid, "policy/policy.yaml": valid, "doubtful.yaml": doubtful, "wrong.yaml": wrong,
+		"valid.yaml": valid, "policy/policy.yaml": valid, "doubtful.yaml": doubtful, "partial.yaml": partial, "wrong.yaml": wrong,
 	} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
@@ -61,5 +67,23 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("standard error is %q, want %s", errs.String(), test.errs)
 			}
 		})
+	}
+}
+
+// A control whose section nobody asks for would miss it only once it is deployed.
+func TestTheSectionOfEveryControlIsAskedFor(t *testing.T) {
+	mains, err := filepath.Glob("../../functions/*/main.go")
+	if err != nil || len(mains) == 0 {
+		t.Fatalf("there is no functions/*/main.go (%v)", err)
+	}
+	missing := missingSections(&policy.Policy{})
+	if len(missing) != len(mains) {
+		t.Errorf("there are %d controls, and an empty policy lacks %d sections", len(mains), len(missing))
+	}
+	for i, main := range mains {
+		section := strings.ReplaceAll(filepath.Base(filepath.Dir(main)), "-", "_")
+		if i < len(missing) && !strings.Contains(missing[i], section) {
+			t.Errorf("%s is not asked for here: %s", section, missing[i])
+		}
 	}
 }

@@ -67,8 +67,7 @@ func TestABadReadIsNeverNothingThere(t *testing.T) {
 		{"the body is flooded", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Pad(5)}, []string{inLab}, "malformed"},
 		{"the credentials are not accepted for one call", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Fail(403, "ExpiredTokenException", "old")}, []string{inLab}, "credentials"},
 		{"somebody redirects", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Redirect("http://127.0.0.1:9/")}, []string{inLab}, "error"},
-		{"a server hangs", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Hang()}, []string{inLab}, "timeout"},
-		{"a server drips", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Drip(time.Second)}, []string{inLab}, "timeout"},
+		{"the error is two megabytes long", localaws.Fault{Operation: "DescribeRepository", Match: app, Kind: localaws.Fail(403, "AccessDeniedException", strings.Repeat("no", 1<<20))}, []string{inLab}, "access-denied"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -84,6 +83,7 @@ func TestABadReadIsNeverNothingThere(t *testing.T) {
 			if out.Complete || out.Verdicts["undetermined"] != 1 {
 				t.Errorf("summary: %+v", out)
 			}
+			wantShortLines(t, s)
 			var codes []string
 			for _, f := range s.Reported("Finding") {
 				if f.Verdict == "undetermined" {
@@ -94,6 +94,81 @@ func TestABadReadIsNeverNothingThere(t *testing.T) {
 				t.Errorf("codes (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// wantShortLines holds the log to lines that CloudWatch does not cut.
+func wantShortLines(t *testing.T, s *stage) {
+	t.Helper()
+	for _, line := range s.Function.Logs() {
+		if len(line) > 64<<10 {
+			t.Errorf("a line of %d bytes: %s ...", len(line), line[:200])
+		}
+	}
+}
+
+// describing matches the descriptions of one repository.
+func describing(repository string) func(map[string]any) bool {
+	return func(input map[string]any) bool { return input["repository"] == repository }
+}
+
+// undetermined lists the codes of what could not be judged, by resource.
+func (s *stage) undetermined() map[string]string {
+	codes := map[string]string{}
+	for _, f := range s.Reported("Finding") {
+		if f.Verdict == "undetermined" {
+			codes[strings.TrimPrefix(f.Resource, "arn:aws:codeartifact:"+region+":"+home+":")] = f.Code
+		}
+	}
+	return codes
+}
+
+// Each of these fails for as long as it is asked, and is given up after its time:
+// 15 seconds where nothing comes, 45 where there is an answer. This is the one slow
+// test; what the times are is proven in package awsio.
+func TestWhatNeverWorksIsGivenUpAndTheRestGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", everything, endtoend.Timeout(5*time.Minute))
+	twoDomains(s)
+	want := map[string]string{}
+	for name, row := range map[string]struct {
+		kind localaws.Kind
+		code string
+	}{
+		"hangs":  {localaws.Hang(), "timeout"},
+		"drips":  {localaws.Drip(time.Second), "timeout"},
+		"breaks": {localaws.Fail(500, "InternalServerException", "oops"), "unavailable"},
+		"resets": {localaws.Reset(), "unavailable"},
+		"busy":   {localaws.Fail(429, "ThrottlingException", "slow down"), "throttled"},
+	} {
+		s.repo(name, "public:npmjs")
+		s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Match: describing(name), Kind: row.kind})
+		want["repository/corp/"+name] = row.code
+	}
+	out := s.Sweep()
+	s.wantWrites(inCorp, inLab)
+	if out.Complete || out.Looked != 3 || out.Outcomes["applied"] != 2 {
+		t.Errorf("summary: %+v", out)
+	}
+	if diff := cmp.Diff(want, s.undetermined()); diff != "" {
+		t.Errorf("codes (-want +got):\n%s", diff)
+	}
+}
+
+// Of 24 seconds, 20 are the margin, and a quarter of the rest is kept from the
+// reading: after three seconds it stops, and what it found is acted on.
+func TestReadingLeavesTimeForActing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", everything, endtoend.Timeout(24*time.Second))
+	twoDomains(s)
+	s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Match: describing("app"), Kind: localaws.Hang()})
+	out := s.Sweep()
+	s.wantWrites(inLab)
+	if out.Complete || out.Outcomes["applied"] != 1 {
+		t.Errorf("summary: %+v", out)
+	}
+	if diff := cmp.Diff(map[string]string{"repository/corp/app": "deadline"}, s.undetermined()); diff != "" {
+		t.Errorf("codes (-want +got):\n%s", diff)
 	}
 }
 
@@ -189,6 +264,21 @@ func TestAWriteIsAttemptedOnceAndThenLookedAt(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestAWriteThatCannotBeLookedAtIsApplied(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", everything)
+	s.repo("app", "public:npmjs")
+	// The first look finds it, the second is just before the write, the third after it.
+	s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 2, Kind: localaws.Fail(403, "AccessDeniedException", "no")})
+	if out := s.Sweep(); !out.Complete || out.Outcomes["applied"] != 1 {
+		t.Errorf("summary: %+v", out)
+	}
+	s.wantWrites(inCorp)
+	if got := s.outcomes()["corp/app public:npmjs"]; got != "applied unverified" {
+		t.Errorf("outcome %q", got)
 	}
 }
 
@@ -313,7 +403,7 @@ func TestNothingIsBegunCloseToTheDeadline(t *testing.T) {
 	s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 2, Times: 1, Kind: localaws.Meanwhile(func() { time.Sleep(2500 * time.Millisecond) })})
 	out := s.Sweep()
 	s.wantWrites()
-	if out.Outcomes["withheld"] != 2 {
+	if out.Outcomes["withheld"] != 2 || out.Complete {
 		t.Errorf("summary: %+v", out)
 	}
 	for resource, outcome := range s.outcomes() {

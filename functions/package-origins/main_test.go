@@ -147,7 +147,7 @@ func TestAPackageIsGuardedBeforeItExists(t *testing.T) {
 	s := newStage(t, "monitor", guarding)
 	guard(s.corp)
 
-	want := endtoend.Summary{Complete: true, Looked: 1,
+	want := endtoend.Summary{Complete: true, Looked: 1, Allowed: 1,
 		Verdicts: map[string]int{"compliant": 1, "violation": 0, "waived": 0, "undetermined": 0},
 		Outcomes: map[string]int{"applied": 0, "withheld": 0, "already-done": 0, "failed": 0, "restore-needed": 0}}
 	if diff := cmp.Diff(want, s.Sweep()); diff != "" {

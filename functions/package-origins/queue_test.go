@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/cloudtrail"
 	"portcullis/shared/localaws/eventbridge"
+	"portcullis/shared/localaws/lambda"
 )
 
 // These tests play the whole way: somebody makes a call, CloudTrail tells of it,
@@ -71,18 +73,24 @@ func (s *queued) drain() []string {
 	return s.hand(messages...)
 }
 
-// hand gives the function a batch of messages, whose ids are "m0", "m1" and so on.
-func (s *stage) hand(bodies ...string) []string {
-	s.T.Helper()
+// batch holds messages, whose ids are "m0", "m1" and so on.
+func batch(t *testing.T, bodies ...string) []byte {
+	t.Helper()
 	batch := events.SQSEvent{Records: []events.SQSMessage{}}
 	for i, body := range bodies {
 		batch.Records = append(batch.Records, events.SQSMessage{MessageId: fmt.Sprintf("m%d", i), EventSource: "aws:sqs", Body: body, AWSRegion: region})
 	}
 	payload, err := json.Marshal(batch)
 	if err != nil {
-		s.T.Fatal(err)
+		t.Fatal(err)
 	}
-	result, err := s.Function.Invoke(s.T.Context(), payload)
+	return payload
+}
+
+// hand gives the function a batch, and returns the messages that it sent back.
+func (s *stage) hand(bodies ...string) []string {
+	s.T.Helper()
+	result, err := s.Function.Invoke(s.T.Context(), batch(s.T, bodies...))
 	if err != nil {
 		s.T.Fatalf("batch: %v\n%s", err, strings.Join(s.Function.Logs(), "\n"))
 	}
@@ -332,26 +340,43 @@ func TestOneEventWithoutAQueueIsNotLookedInto(t *testing.T) {
 	}
 }
 
+// handBack gives the function a batch that has to come again as a whole.
+func (s *stage) handBack(bodies ...string) {
+	s.T.Helper()
+	result, err := s.Function.Invoke(s.T.Context(), batch(s.T, bodies...))
+	var failure *lambda.FunctionError
+	if !errors.As(err, &failure) || !strings.Contains(failure.Message, "could not be judged") {
+		s.T.Errorf("answer %s, error %v, want one that says that something could not be judged", result.Payload, err)
+	}
+}
+
 // A domain that was deleted after its group has nothing to resolve any more.
 func TestADomainThatIsGoneIsUndetermined(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "monitor", guarding)
-	s.hand(changed("lab-gone"))
+	s.handBack(changed("lab-gone"))
 	s.wantVerdicts("lab-gone " + ui + ": undetermined not-found")
 	if f := s.Reported("Finding")[0]; !strings.Contains(f.Reason, "look whether the domain is still there") {
 		t.Errorf("reason %q", f.Reason)
 	}
 }
 
-func TestAFailedReadDoesNotSendAMessageBack(t *testing.T) {
+// What a message names must be judged before the message may go. The rest of the
+// batch is judged all the same.
+func TestAFailedReadSendsTheBatchBack(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "monitor", guarding)
 	guard(s.corp)
-	s.World.Inject(localaws.Fault{Operation: "GetAssociatedPackageGroup", Kind: localaws.Fail(403, "AccessDeniedException", "no")})
-	if back := s.hand(changed("corp")); len(back) > 0 {
-		t.Errorf("sent back: %q", back)
+	s.Artifact.AddDomain(home, region, "lab-web")
+	inCorp := func(input map[string]any) bool { return input["domain"] == "corp" }
+	fault := s.World.Inject(localaws.Fault{Operation: "GetAssociatedPackageGroup", Match: inCorp, Kind: localaws.Fail(403, "AccessDeniedException", "no")})
+	s.handBack(changed("corp"), changed("lab-web"))
+	s.wantVerdicts("corp "+ui+": undetermined access-denied", "lab-web "+ui+": violation looser")
+
+	fault.Remove()
+	if back := s.hand(changed("corp"), changed("lab-web")); len(back) > 0 {
+		t.Errorf("when it comes again, %q are sent back", back)
 	}
-	s.wantVerdicts("corp " + ui + ": undetermined access-denied")
 }
 
 func TestOffTakesMessagesAndLooksAtNothing(t *testing.T) {

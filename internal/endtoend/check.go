@@ -55,6 +55,7 @@ func Schemas(t *testing.T) map[string]*jsonschema.Schema {
 		if err != nil {
 			t.Fatalf("schema of %s: %v", block[1], err)
 		}
+		closed(document)
 		c := jsonschema.NewCompiler()
 		c.AssertFormat()
 		if err := c.AddResource("mem:///schema", document); err != nil {
@@ -65,4 +66,23 @@ func Schemas(t *testing.T) map[string]*jsonschema.Schema {
 		}
 	}
 	return compiled
+}
+
+// closed makes every object of a schema take no other properties than it names.
+// The published schemas are open, so that a version may gain fields; a field that
+// the page does not describe is an error all the same.
+func closed(schema any) {
+	switch s := schema.(type) {
+	case map[string]any:
+		if _, names := s["properties"].(map[string]any); names && s["additionalProperties"] == nil {
+			s["additionalProperties"] = false
+		}
+		for _, child := range s {
+			closed(child)
+		}
+	case []any:
+		for _, child := range s {
+			closed(child)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package awsio
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -51,6 +52,17 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 			_ = req.Body.Close() // as the interface asks; there is nothing in it to lose
 		}
 		return nil, fmt.Errorf("%s: %w", req.URL.Host, errInsecure)
+	}
+	if req.Body != nil {
+		// The SDK closes its body as soon as an answer begins, and net/http then may
+		// close the connection under it. A copy has nothing to close; requests are small.
+		body, err := io.ReadAll(req.Body)
+		_ = req.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		req = req.Clone(req.Context())
+		req.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	resp, err := g.next.RoundTrip(req)
 	if err != nil {

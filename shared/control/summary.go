@@ -16,8 +16,9 @@ type Summary struct {
 	Cause    string `json:"cause"`
 	Event    string `json:"event,omitempty"` // id of the event that woke the run, where it has one
 	Mode     Mode   `json:"mode"`
-	Policy   string `json:"policy"`   // hash of the policy that the run was made under
-	Complete bool   `json:"complete"` // everything in scope was read
+	Policy   string `json:"policy"`         // hash of the policy that the run was made under
+	Complete bool   `json:"complete"`       // everything in scope was read
+	Gone     bool   `json:"gone,omitempty"` // the service is not there any more, so nothing was read; that is told, and rings no alarm
 	Looked   int    `json:"looked"`
 
 	Verdicts map[Verdict]int `json:"verdicts"` // findings, by verdict; see [Plan.Findings] for what has none
@@ -98,7 +99,7 @@ func (s *Summary) Add(p Plan, complete bool, g Gated, outcomes []Outcome) {
 // that the event is tried again.
 func (s Summary) Err() error {
 	var errs []error
-	if s.Cause == "event" && !s.Complete && s.Ignored == "" {
+	if s.Cause == "event" && !s.Complete && !s.Gone && s.Ignored == "" {
 		errs = append(errs, errors.New("what the event is about could not be judged; the findings say why"))
 	}
 	if s.unrecorded > 0 {

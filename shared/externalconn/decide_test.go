@@ -89,6 +89,7 @@ func TestDecide(t *testing.T) {
 		{"what nothing allows is a violation", one(connected("app", "public:npmjs")), noon, control.Violation, "not-allowed", true},
 
 		// Beyond the table: the edges between its rows.
+		{"what could not be read is not counted among what was", Observation{Unconnected: 2, Unread: unreadable.Unread}, noon, control.Undetermined, "access-denied", false},
 		{"an allow rule needs no time", one(connected("npm-store", "public:npmjs")), time.Time{}, control.Compliant, "allowed", false},
 		{"a violation that no waiver matches needs no time", one(connected("app", "public:npmjs")), time.Time{}, control.Violation, "not-allowed", true},
 		{"a rule for one registry does not allow another", one(connected("npm-store", "public:pypi")), noon, control.Violation, "not-allowed", true},
@@ -108,6 +109,10 @@ func TestDecide(t *testing.T) {
 			}
 			if len(plan.Findings) != 1 {
 				t.Fatalf("got %d findings, want 1", len(plan.Findings))
+			}
+			// The limit is a share of what was read, so what was not read must not raise it.
+			if want := len(row.seen.Connected) + row.seen.Unconnected; plan.Looked != want {
+				t.Errorf("looked at %d, want %d", plan.Looked, want)
 			}
 			f := plan.Findings[0]
 			if f.Verdict != row.verdict || f.Code != row.code || f.Reason == "" {
@@ -208,6 +213,44 @@ func TestWhoHasAnotherWayToTheRegistryLosesNothing(t *testing.T) {
 	f = Decide(seen, rules(t), noon).Findings[0]
 	if got := f.Details.(details); !slices.Equal(got.Downstream, []string{"corp/a", "corp/b", "corp/c"}) {
 		t.Errorf("without a gateway, %q lose it", got.Downstream)
+	}
+}
+
+// A waived repository keeps its connection, and is no other way for what draws
+// from itself.
+func TestWhatDrawsFromAWaivedRepositoryWouldLoseTheRegistryWithIt(t *testing.T) {
+	d := newDownstream()
+	d.add(name("a"), []string{"legacy"})
+	d.add(name("b"), []string{"legacy", "almost"})
+	d.add(name("c"), []string{"app", "legacy"})
+	d.add(name("d"), []string{"app"})
+	d.add(name("e"), []string{"web"})
+	repos := []Repository{
+		connected("app", "public:pypi"), connected("legacy", "public:pypi"), connected("web", "public:pypi"), connected("almost", "public:pypi"),
+	}
+	want := map[string][]string{
+		"app":    {"corp/d"}, // c draws from a repository that is waived
+		"legacy": {"corp/a", "corp/c"},
+		"web":    {"corp/e"},
+		"almost": nil, // b draws from the other waived one
+	}
+	// Violations and waivers in any order: what was found for one is not taken for another.
+	for _, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {0, 2, 1, 3}, {1, 0, 3, 2}} {
+		seen := Observation{Scope: scope, Downstream: d}
+		for _, i := range order {
+			seen.Connected = append(seen.Connected, repos[i])
+		}
+		got := map[string][]string{}
+		for _, f := range Decide(seen, rules(t), noon).Findings {
+			about := f.Details.(details)
+			got[about.Repository] = append([]string(nil), about.Downstream...)
+			if about.DownstreamCount != len(about.Downstream) || about.DownstreamKnown != "all" {
+				t.Errorf("%s: %d, %s", about.Repository, about.DownstreamCount, about.DownstreamKnown)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("in the order %v, who loses the registry with each (-want +got):\n%s", order, diff)
+		}
 	}
 }
 

@@ -54,6 +54,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0, &actor{
 		read: read, write: codeartifact.NewFromConfig(run.Session.Writes), scope: run.Scope, policy: rules, clock: clock,
 	})
-	run.Waivers(rules.Waivers)
+	for _, w := range rules.Waivers {
+		run.Waiver(w.Term)
+	}
 	return run.Finish(ctx)
 }

@@ -86,7 +86,7 @@ type Run struct {
 	Summary control.Summary
 
 	function *Function
-	waivers  []policy.Waiver
+	waivers  []policy.Term
 }
 
 // Begin opens a run for a trigger. A trigger that nothing is to be done for, or a
@@ -141,9 +141,9 @@ func (r *Run) CarryOut(ctx, begin context.Context, plan control.Plan, complete b
 	r.Summary.Add(plan, complete, gated, outcomes)
 }
 
-// Waivers has the end of waivers told when the run is finished, if it is a sweep:
-// those that are over, and those that soon will be.
-func (r *Run) Waivers(list []policy.Waiver) { r.waivers = list }
+// Waiver has the end of a waiver told when the run is finished, if it is a sweep
+// and the waiver is over or soon will be.
+func (r *Run) Waiver(t policy.Term) { r.waivers = append(r.waivers, t) }
 
 // Finish reports the run and returns its summary as JSON. The error is what a
 // person has to look at: see [control.Summary.Err], and records that were not

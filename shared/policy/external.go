@@ -39,21 +39,26 @@ func (r Rule) Matches(account, domain, repository, connection string) bool {
 // NoticePeriod is how long before its end a waiver ends soon.
 const NoticePeriod = 14 * 24 * time.Hour
 
-// Waiver permits for a time what no rule allows. A waiver that has ended is as good as absent.
+// Waiver permits for a time what no rule allows.
 type Waiver struct {
 	Rule
-	ID      string // unique; the waiver's Place if the file gives none
+	Term
+}
+
+// Term is whose a waiver is, and until when it holds. A waiver that has ended is as good as absent.
+type Term struct {
+	ID      string // unique in its section; the waiver's Place if the file gives none
 	Owner   string
 	Expires time.Time // the first instant at which it no longer holds, UTC
 }
 
 // InForce tells whether the waiver still holds at now. A zero now means that the time is not known: whether the
 // waiver holds is then undetermined, so the caller must look at now.IsZero() before it asks.
-func (w Waiver) InForce(now time.Time) bool { return now.Before(w.Expires) }
+func (t Term) InForce(now time.Time) bool { return now.Before(t.Expires) }
 
 // EndsSoon tells whether the waiver holds at now and ends within the NoticePeriod. As with InForce, now must be known.
-func (w Waiver) EndsSoon(now time.Time) bool {
-	return w.InForce(now) && w.Expires.Sub(now) <= NoticePeriod
+func (t Term) EndsSoon(now time.Time) bool {
+	return t.InForce(now) && t.Expires.Sub(now) <= NoticePeriod
 }
 
 // knownConnections lists the names that CodeArtifact documents for AssociateExternalConnection
@@ -88,13 +93,18 @@ func (r *reader) rule(v value) Rule {
 
 // waiver reads one waiver. ids holds the line of each id given so far.
 func (r *reader) waiver(v value, ids map[string]int) Waiver {
-	w := Waiver{Rule: Rule{Place: v.place, Line: v.node.Line}, ID: v.place}
-	r.mapping(v, append(r.ruleFields(&w.Rule, required),
-		field{"id", `id: npm-legacy (letters, digits, ".", "_" and "-", at most 64)`, optional, func(v value) { w.ID = r.id(v, ids) }},
-		field{"owner", `owner: "team-web@example.com"`, required, func(v value) { w.Owner = r.text(v) }},
-		field{"expires", "expires: 2027-01-31 (holds through that day, UTC) or 2027-01-31T12:00:00Z", required, func(v value) { w.Expires = r.expires(v) }},
-	)...)
+	w := Waiver{Rule: Rule{Place: v.place, Line: v.node.Line}, Term: Term{ID: v.place}}
+	r.mapping(v, append(r.ruleFields(&w.Rule, required), r.termFields(&w.Term, ids)...)...)
 	return w
+}
+
+// termFields are the keys that every waiver has beside what it matches.
+func (r *reader) termFields(t *Term, ids map[string]int) []field {
+	return []field{
+		{"id", `id: npm-legacy (letters, digits, ".", "_" and "-", at most 64)`, optional, func(v value) { t.ID = r.id(v, ids) }},
+		{"owner", `owner: "team-web@example.com"`, required, func(v value) { t.Owner = r.text(v) }},
+		{"expires", "expires: 2027-01-31 (holds through that day, UTC) or 2027-01-31T12:00:00Z", required, func(v value) { t.Expires = r.expires(v) }},
+	}
 }
 
 func (r *reader) ruleFields(rule *Rule, reason bool) []field {

@@ -32,6 +32,7 @@ type Policy struct {
 	ExternalConnections *ExternalConnections // nil: the file has no such section
 	PackageGroups       *PackageGroups       // likewise
 	PackageOrigins      *PackageOrigins      // likewise
+	ProtonConnections   *ProtonConnections   // likewise
 	Warnings            []Problem            // accepted, but probably not meant; in the order of the file
 }
 
@@ -91,8 +92,9 @@ func Parse(name string, data []byte) (*Policy, error) {
 			field{"external_connections", "external_connections: {allow: []}", optional, func(v value) { p.ExternalConnections = r.externalConnections(v) }},
 			field{"package_groups", "package_groups: {min_age: 14d, grace: 14d}", optional, func(v value) { p.PackageGroups = r.packageGroups(v) }},
 			field{"package_origins", "package_origins: {guard: []}", optional, func(v value) { p.PackageOrigins = r.packageOrigins(v) }},
+			field{"proton_connections", "proton_connections: {approve: [], rejected_after: 7d, pending_after: 30d}", optional, func(v value) { p.ProtonConnections = r.protonConnections(v) }},
 		)
-		if p.ExternalConnections == nil && p.PackageGroups == nil && p.PackageOrigins == nil {
+		if p.ExternalConnections == nil && p.PackageGroups == nil && p.PackageOrigins == nil && p.ProtonConnections == nil {
 			r.warn(root, "no section for any control", `add external_connections, or nothing is judged`)
 		}
 	}

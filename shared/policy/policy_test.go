@@ -140,14 +140,14 @@ external_connections:
 						Place: "external_connections.waivers[0]", Line: 19,
 						Repositories: []string{"corp/legacy-*"}, Connections: []string{"public:pypi"}, Reason: "Old.",
 					},
-					ID: "npm-legacy", Owner: "team-web@example.com", Expires: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC),
+					Term: policy.Term{ID: "npm-legacy", Owner: "team-web@example.com", Expires: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)},
 				},
 				{
 					Rule: policy.Rule{
 						Place: "external_connections.waivers[1]", Line: 25,
 						Repositories: []string{"*/*"}, Connections: []string{"public:pypi"}, Reason: "Older.",
 					},
-					ID: "external_connections.waivers[1]", Owner: "team-web@example.com", Expires: time.Date(2027, 1, 31, 11, 0, 0, 0, time.UTC),
+					Term: policy.Term{ID: "external_connections.waivers[1]", Owner: "team-web@example.com", Expires: time.Date(2027, 1, 31, 11, 0, 0, 0, time.UTC)},
 				},
 			},
 		},

@@ -149,10 +149,10 @@ func TestRefusesAFileWith(t *testing.T) {
 			`5:30: unknown key "connnectionns"; write "connections"`,
 		}},
 		{"a very long key", head + strings.Repeat("k", 900) + ": 1\n", []string{
-			`3:1: unknown key "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"; the names here are "version", "limits", "enforce_on", "external_connections", "package_groups", "package_origins"`,
+			`3:1: unknown key "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"; the names here are "version", "limits", "enforce_on", "external_connections", "package_groups", "package_origins", "proton_connections"`,
 		}},
 		{"a key that is a list", head + "? [a]\n: b\n", []string{
-			`3:3: a key is a list; write one of "version", "limits", "enforce_on", "external_connections", "package_groups", "package_origins"`,
+			`3:3: a key is a list; write one of "version", "limits", "enforce_on", "external_connections", "package_groups", "package_origins", "proton_connections"`,
 		}},
 		{"no key", head + ": b\n", []string{
 			"3:1: not YAML: did not find expected key; mind the quotes, the brackets and the indentation",

@@ -42,13 +42,19 @@ func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) erro
 		values["Undetermined"] = s.Verdicts[control.Undetermined]
 		values["Complete"] = count(s.Complete)
 	}
+	if s.Gone {
+		// Neither complete nor in need of a person: what there is to know is said once.
+		delete(values, "Undetermined")
+		delete(values, "Complete")
+		values["Gone"] = 1
+	}
 	if n := s.Verdicts[control.Violation]; n > 0 {
 		values["Violations"] = n
 	}
 	names := make([]metric, 0, len(values))
 	record := map[string]any{"Control": s.Control}
 	for _, name := range []string{
-		"Looked", "Violations", "Waived", "Undetermined", "Complete",
+		"Looked", "Violations", "Waived", "Undetermined", "Complete", "Gone",
 		"Applied", "AlreadyDone", "Withheld", "Failed", "RestoreNeeded", "LimitExceeded", "Undelivered", "Ignored",
 	} {
 		if v, ok := values[name]; ok {

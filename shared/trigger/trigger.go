@@ -47,6 +47,10 @@ type Trigger struct {
 	// Domain is set for events about a CodeArtifact package group.
 	Domain Domain
 
+	// Connection is set for events about a Proton environment account connection:
+	// its id, and nothing else is known of it.
+	Connection string
+
 	// Ignored says why nothing is to be done, for Cause None.
 	Ignored string
 }
@@ -82,11 +86,12 @@ type envelope struct {
 // well-formed is ignored, and so are calls that failed and events replayed from
 // an archive.
 func Parse(payload []byte) (Trigger, error) {
-	return parse(payload, "AssociateExternalConnection")
+	return parse(payload, artifactCalls("AssociateExternalConnection"))
 }
 
-// parse reads one event. Of CloudTrail's calls it knows those that are named.
-func parse(payload []byte, calls ...string) (Trigger, error) {
+// parse reads one event. What is no sweep is read by known, which says with false
+// that it does not know the event.
+func parse(payload []byte, known func(envelope) (Trigger, bool, error)) (Trigger, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &fields); err != nil {
 		return Trigger{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
@@ -106,10 +111,25 @@ func parse(payload []byte, calls ...string) (Trigger, error) {
 		return ignore(e, "it is replayed from an archive"), nil
 	case e.Source == "portcullis" && e.DetailType == "Sweep Requested":
 		return parseSweep(e)
-	case e.Source == "aws.codeartifact" && e.DetailType == "AWS API Call via CloudTrail":
-		return parseCall(e, calls)
-	default:
-		return ignore(e, fmt.Sprintf("this control does not look at %q from %q", brief(e.DetailType), brief(e.Source))), nil
+	}
+	t, ok, err := known(e)
+	switch {
+	case err != nil:
+		return Trigger{}, err
+	case ok:
+		return t, nil
+	}
+	return ignore(e, fmt.Sprintf("this control does not look at %q from %q", brief(e.DetailType), brief(e.Source))), nil
+}
+
+// artifactCalls knows the named calls of CodeArtifact, as CloudTrail tells of them.
+func artifactCalls(names ...string) func(envelope) (Trigger, bool, error) {
+	return func(e envelope) (Trigger, bool, error) {
+		if e.Source != "aws.codeartifact" || e.DetailType != "AWS API Call via CloudTrail" {
+			return Trigger{}, false, nil
+		}
+		t, err := parseArtifactCall(e, names)
+		return t, true, err
 	}
 }
 
@@ -134,8 +154,8 @@ func parseSweep(e envelope) (Trigger, error) {
 	}
 }
 
-// call is the part of a CloudTrail record that is used. Nothing is taken from
-// responseElements: it may be null, and the state is read anyway.
+// call is the part of a CloudTrail record that is used. Of responseElements, which
+// may be null, nothing but an id is taken: the state is read anyway.
 type call struct {
 	EventID   string `json:"eventID"`
 	SharedID  string `json:"sharedEventID"`
@@ -152,25 +172,41 @@ type call struct {
 		} `json:"sessionContext"`
 	} `json:"userIdentity"`
 	Parameters map[string]any `json:"requestParameters"`
+	Elements   map[string]any `json:"responseElements"`
 }
 
-func parseCall(e envelope, calls []string) (Trigger, error) {
+// parseCall reads what all records of calls have in common. The trigger is ignored
+// where the call is not of that service, not among those named, or failed.
+func parseCall(e envelope, service string, names []string) (Trigger, call, error) {
 	var c call
 	if err := decode(e, &c); err != nil {
-		return Trigger{}, err
+		return Trigger{}, c, err
 	}
 	switch {
 	case c.Source == "" || c.Name == "":
-		return Trigger{}, fmt.Errorf("%w: it has no eventSource or no eventName", ErrUnreadable)
-	case c.Source != "codeartifact.amazonaws.com" || !slices.Contains(calls, c.Name):
-		return ignore(e, fmt.Sprintf("this control does not look at %q of %q", brief(c.Name), brief(c.Source))), nil
+		return Trigger{}, c, fmt.Errorf("%w: it has no eventSource or no eventName", ErrUnreadable)
+	case c.Source != service || !slices.Contains(names, c.Name):
+		return ignore(e, fmt.Sprintf("this control does not look at %q of %q", brief(c.Name), brief(c.Source))), c, nil
 	case c.ErrorCode != "":
-		return ignore(e, fmt.Sprintf("the call failed: %q", brief(c.ErrorCode))), nil
+		return ignore(e, fmt.Sprintf("the call failed: %q", brief(c.ErrorCode))), c, nil
 	}
-
 	t := Trigger{Cause: Event, ID: brief(first(c.SharedID, c.EventID, e.ID)), Account: e.Account, Region: e.Region, Caller: c.Identity.Session.Issuer.ARN}
-	if !account.MatchString(t.Account) || !region.MatchString(t.Region) || c.Region != "" && c.Region != t.Region {
-		return Trigger{}, fmt.Errorf("%w: account %q, Region %q and awsRegion %q do not say where it is from", ErrUnreadable, brief(t.Account), brief(t.Region), brief(c.Region))
+	return t, c, t.placed(c.Region)
+}
+
+// placed says whether the trigger tells where it is from. The Region of the record,
+// where there is one, must be that of the event.
+func (t Trigger) placed(record string) error {
+	if !account.MatchString(t.Account) || !region.MatchString(t.Region) || record != "" && record != t.Region {
+		return fmt.Errorf("%w: account %q, Region %q and awsRegion %q do not say where it is from", ErrUnreadable, brief(t.Account), brief(t.Region), brief(record))
+	}
+	return nil
+}
+
+func parseArtifactCall(e envelope, names []string) (Trigger, error) {
+	t, c, err := parseCall(e, "codeartifact.amazonaws.com", names)
+	if err != nil || t.Cause == None {
+		return t, err
 	}
 	// A call without domainOwner is about a domain of the caller's own account:
 	// https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_AssociateExternalConnection.html

@@ -26,8 +26,9 @@ func association() trigger.Trigger {
 	}
 }
 
-func ignored(id, account, region, why string) trigger.Trigger {
-	return trigger.Trigger{Cause: trigger.None, ID: id, Account: account, Region: region, Ignored: why}
+// ignored is a trigger that says nothing of where it is from: nobody goes there.
+func ignored(id, why string) trigger.Trigger {
+	return trigger.Trigger{Cause: trigger.None, ID: id, Ignored: why}
 }
 
 func TestParseReadsTheSample(t *testing.T) {
@@ -45,16 +46,16 @@ func TestParseReadsTheSample(t *testing.T) {
 		"associate-in-the-published-spelling.json":          association(),
 		"associate-without-domain-owner.json":               withoutOwner,
 		"associate-as-the-domain-owner-sees-it.json":        copied,
-		"associate-failed.json":                             ignored(envelope, "111122223333", "eu-west-1", "the call failed: AccessDenied"),
-		"associate-replayed.json":                           ignored(envelope, "111122223333", "eu-west-1", "it is replayed from an archive"),
-		"disassociate-external-connection.json":             ignored(envelope, "111122223333", "eu-west-1", "this control does not look at DisassociateExternalConnection of codeartifact.amazonaws.com"),
-		"delete-package-group.json":                         ignored("5c0d3f5e-1111-4c8a-95c2-41fb8f496c54", "111122223333", "eu-west-1", "this control does not look at DeletePackageGroup of codeartifact.amazonaws.com"),
-		"update-package-group-origin-configuration.json":    ignored("6d1e4a6f-2222-4c8a-95c2-41fb8f496c55", "111122223333", "eu-west-1", "this control does not look at UpdatePackageGroupOriginConfiguration of codeartifact.amazonaws.com"),
-		"group-changes-from-a-queue.json":                   ignored("", "", "", `this control does not look at "" from ""`),
-		"read-from-repository.json":                         ignored(envelope, "111122223333", "eu-west-1", "this control does not look at ReadFromRepository of codeartifact.amazonaws.com"),
-		"package-version-state-change.json":                 ignored("73f03fec-a137-971e-6ac6-07c8ffffffff", "444455556666", "eu-west-1", `this control does not look at "CodeArtifact Package Version State Change" from "aws.codeartifact"`),
-		"create-environment-account-connection.json":        ignored("7f3d2c1b-0a9e-4d8c-b7a6-5f4e3d2c1b0a", "222222222222", "us-east-1", `this control does not look at "AWS API Call via CloudTrail" from "aws.proton"`),
-		"environment-account-connection-status-change.json": ignored("6a7e8feb-b491-4cf7-a9f1-bf3703467718", "222222222222", "us-east-1", `this control does not look at "AWS Proton Environment Account Connection Status Change" from "aws.proton"`),
+		"associate-failed.json":                             ignored(envelope, `the call failed: "AccessDenied"`),
+		"associate-replayed.json":                           ignored(envelope, "it is replayed from an archive"),
+		"disassociate-external-connection.json":             ignored(envelope, `this control does not look at "DisassociateExternalConnection" of "codeartifact.amazonaws.com"`),
+		"delete-package-group.json":                         ignored("5c0d3f5e-1111-4c8a-95c2-41fb8f496c54", `this control does not look at "DeletePackageGroup" of "codeartifact.amazonaws.com"`),
+		"update-package-group-origin-configuration.json":    ignored("6d1e4a6f-2222-4c8a-95c2-41fb8f496c55", `this control does not look at "UpdatePackageGroupOriginConfiguration" of "codeartifact.amazonaws.com"`),
+		"group-changes-from-a-queue.json":                   ignored("", `this control does not look at "" from ""`),
+		"read-from-repository.json":                         ignored(envelope, `this control does not look at "ReadFromRepository" of "codeartifact.amazonaws.com"`),
+		"package-version-state-change.json":                 ignored("73f03fec-a137-971e-6ac6-07c8ffffffff", `this control does not look at "CodeArtifact Package Version State Change" from "aws.codeartifact"`),
+		"create-environment-account-connection.json":        ignored("7f3d2c1b-0a9e-4d8c-b7a6-5f4e3d2c1b0a", `this control does not look at "AWS API Call via CloudTrail" from "aws.proton"`),
+		"environment-account-connection-status-change.json": ignored("6a7e8feb-b491-4cf7-a9f1-bf3703467718", `this control does not look at "AWS Proton Environment Account Connection Status Change" from "aws.proton"`),
 	}
 	for name, payload := range samples(t) {
 		t.Run(name, func(t *testing.T) {
@@ -173,6 +174,8 @@ func TestParseRefusesTheCall(t *testing.T) {
 
 		{"with a domainOwner that is no account", []edit{{owner, `"domainOwner": "44445555666",`}}},
 		{"with a domainOwner in other digits", []edit{{owner, `"domainOwner": "44445555666٦",`}}},
+		{"with a domainOwner of another type", []edit{{owner, `"domainOwner": 444455556666,`}}},
+		{"with a domainOwner of another type beside the caller's account", []edit{{owner, `"domainOwner": {"id": "444455556666"},`}}},
 		{"with a domainOwner and a line after it", []edit{{owner, `"domainOwner": "444455556666\n",`}}},
 		{"with a domain of one letter", []edit{{domain, `"domain": "c"`}}},
 		{"with a domain that is too long", []edit{{domain, `"domain": "` + strings.Repeat("d", 51) + `"`}}},
@@ -196,6 +199,8 @@ func TestParseRefusesTheCall(t *testing.T) {
 		{"with an account of another type", []edit{{`"account": "111122223333"`, `"account": 111122223333`}}},
 		{"without region", []edit{{region, `"x": 0`}}},
 		{"without any Region", []edit{{region, `"x": 0`}, {awsRegion, `"x": 0`}}},
+		{"from a Region that is none", []edit{{region, `"region": "eu-west-1/../x"`}, {awsRegion, `"x": 0`}}},
+		{"from a Region of two lines", []edit{{region, `"region": "eu-west-1\n"`}, {awsRegion, `"x": 0`}}},
 		{"from one Region about another", []edit{{awsRegion, `"awsRegion": "us-east-1"`}}},
 	} {
 		t.Run(test.name, func(t *testing.T) { refuses(t, edited(t, test.edits...)) })
@@ -282,6 +287,47 @@ func TestParseIgnores(t *testing.T) {
 	}
 }
 
+// Whoever writes an event does not decide how much of it is told.
+func TestParseTellsOnlyTheBeginningOfWhatOthersWrote(t *testing.T) {
+	const most = 1000
+	long := strings.Repeat("x", 1<<20)
+	in := func(old, key string) []edit { return []edit{{old, `"` + key + `": "` + long + `"`}} }
+	for name, payload := range map[string][]byte{
+		"an id":                     edited(t, in(`"id": "0d079340-135a-4c8a-95c2-41fb8f496c53"`, "id")...),
+		"an eventID":                edited(t, in(`"eventID": "b3a1c9d2-7a54-4a55-9f1b-0f6e2d8c4a11"`, "eventID")...),
+		"a sharedEventID":           edited(t, edit{detail, detail + `"sharedEventID": "` + long + `",`}),
+		"a source":                  edited(t, in(`"source": "aws.codeartifact"`, "source")...),
+		"a detail-type":             edited(t, in(`"detail-type": "AWS API Call via CloudTrail"`, "detail-type")...),
+		"an eventSource":            edited(t, in(`"eventSource": "codeartifact.amazonaws.com"`, "eventSource")...),
+		"an eventName":              edited(t, in(`"eventName": "AssociateExternalConnection"`, "eventName")...),
+		"an errorCode":              edited(t, edit{detail, detail + `"errorCode": "` + long + `",`}),
+		"an account":                edited(t, in(`"account": "111122223333"`, "account")...),
+		"a Region":                  edited(t, in(region, "region")...),
+		"an awsRegion":              edited(t, in(awsRegion, "awsRegion")...),
+		"an owner":                  edited(t, edit{owner, `"domainOwner": "` + long + `",`}),
+		"a caller's account":        edited(t, edit{owner, ""}, edit{caller, `"accountId": "` + long + `"`}),
+		"a domain":                  edited(t, in(domain, "domain")...),
+		"a repository":              edited(t, in(repository, "repository")...),
+		"a requester":               []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"` + long + `"}}`),
+		"a sweep's id":              []byte(`{"id":"` + long + `","source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"schedule"}}`),
+		"the id of a sweep by hand": []byte(`{"id":"` + long + `","source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand"}}`),
+		"a replay's id":             []byte(`{"id":"` + long + `","replay-name":"r"}`),
+		"a stranger's id":           []byte(`{"id":"` + long + `","source":"aws.ec2"}`),
+		"control characters":        []byte(`{"source":"` + strings.Repeat(`\u0000`, 1<<18) + `"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := trigger.Parse(payload)
+			told := got.ID + got.Ignored
+			if err != nil {
+				told += err.Error()
+			}
+			if len(told) > most {
+				t.Errorf("it tells %d bytes: %s ...", len(told), told[:200])
+			}
+		})
+	}
+}
+
 func TestParseReadsAMegabyte(t *testing.T) {
 	padding := `"padding": "` + strings.Repeat("x", 1<<20) + `",`
 	got, err := trigger.Parse(edited(t, edit{parameters, parameters + padding}))
@@ -322,8 +368,8 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("a sweep says where to look (-want +got):\n%s", diff)
 			}
 		case trigger.None:
-			if got.Ignored == "" || got.Repository != (trigger.Repository{}) {
-				t.Errorf("got %+v", got)
+			if diff := cmp.Diff(ignored(got.ID, got.Ignored), got); diff != "" || got.Ignored == "" {
+				t.Errorf("what is ignored says where to look, or not why it is (-want +got):\n%s", diff)
 			}
 		default:
 			t.Errorf("cause %q", got.Cause)

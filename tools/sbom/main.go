@@ -1,16 +1,24 @@
-// Command sbom prints what is in Go programs, as a CycloneDX bill of materials in
-// JSON: the Go release and every module that the linker used, as the programs
-// themselves tell it (debug/buildinfo).
+// Command sbom prints what is deployed, as a CycloneDX bill of materials in JSON:
+// the policy, the Go programs, and what is in these, which is the Go release and
+// every module that the linker used, as the programs themselves tell it
+// (debug/buildinfo).
 //
-// It reads the given files and nothing else. Equal programs give an equal bill,
-// so it has no time and no serial number; both may be left out:
+// It reads the given files and nothing else. Equal files give an equal bill, so it
+// has no time and no serial number; both may be left out:
 // https://cyclonedx.org/docs/1.6/json/
+//
+// Nor has it a version or commit of Portcullis. The programs know none, because a
+// build from a clone and one from an archive of the same commit are to be equal;
+// and what git says of a folder is not what was built, if a file in it was changed.
+// The hashes tell which commit it is: build that commit again and compare.
 package main
 
 import (
 	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/hex"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -24,19 +32,25 @@ import (
 )
 
 func main() {
-	if err := write(os.Stdout, os.Args[1:]); err != nil {
+	policy := flag.String("policy", "", "the `file` that is deployed as the policy")
+	flag.Parse()
+	if err := write(os.Stdout, *policy, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "sbom:", err)
 		os.Exit(1)
 	}
 }
 
-// write describes the programs at the given paths. A program is known by the
-// folder that it is in, because all of them are called bootstrap.
-func write(w io.Writer, paths []string) error {
-	if len(paths) == 0 {
-		return fmt.Errorf("name the programs to describe")
+// write describes the policy and the programs at the given paths. A program is
+// known by the folder that it is in, because all of them are called bootstrap.
+func write(w io.Writer, policy string, paths []string) error {
+	if policy == "" || len(paths) == 0 {
+		return errors.New("name the policy, with -policy, and the programs to describe")
 	}
-	var programs []cyclonedx.Component
+	rules, err := describe(policy, "policy", cyclonedx.ComponentTypeFile, filepath.Base(policy))
+	if err != nil {
+		return err
+	}
+	components := []cyclonedx.Component{rules}
 	var uses []cyclonedx.Dependency
 	libraries := map[string]cyclonedx.Component{} // by reference
 	for _, path := range slices.Sorted(slices.Values(paths)) {
@@ -44,7 +58,8 @@ func write(w io.Writer, paths []string) error {
 		if err != nil {
 			return fmt.Errorf("reading what is in %s: %w", path, err)
 		}
-		program, err := describe(path)
+		name := filepath.Base(filepath.Dir(path))
+		program, err := describe(path, "function/"+name, cyclonedx.ComponentTypeApplication, name)
 		if err != nil {
 			return err
 		}
@@ -53,11 +68,10 @@ func write(w io.Writer, paths []string) error {
 			libraries[library.BOMRef] = library
 			refs = append(refs, library.BOMRef)
 		}
-		programs = append(programs, program)
+		components = append(components, program)
 		uses = append(uses, cyclonedx.Dependency{Ref: program.BOMRef, Dependencies: &refs})
 	}
 
-	components := programs
 	for _, ref := range slices.Sorted(maps.Keys(libraries)) {
 		components = append(components, libraries[ref])
 	}
@@ -71,16 +85,16 @@ func write(w io.Writer, paths []string) error {
 	return cyclonedx.NewBOMEncoder(w, cyclonedx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bom, cyclonedx.SpecVersion1_6)
 }
 
-func describe(path string) (cyclonedx.Component, error) {
-	program, err := os.ReadFile(path) //nolint:gosec // whoever runs this names the files
+// describe returns a file as a component, which is known by its hash.
+func describe(path, ref string, kind cyclonedx.ComponentType, name string) (cyclonedx.Component, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // whoever runs this names the files
 	if err != nil {
 		return cyclonedx.Component{}, err
 	}
-	sum := sha256.Sum256(program)
-	name := filepath.Base(filepath.Dir(path))
+	sum := sha256.Sum256(data)
 	return cyclonedx.Component{
-		BOMRef: "function/" + name,
-		Type:   cyclonedx.ComponentTypeApplication,
+		BOMRef: ref,
+		Type:   kind,
 		Name:   name,
 		Hashes: &[]cyclonedx.Hash{{Algorithm: cyclonedx.HashAlgoSHA256, Value: hex.EncodeToString(sum[:])}},
 	}, nil

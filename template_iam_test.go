@@ -1,0 +1,457 @@
+package portcullis_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"portcullis/shared/packagegroup"
+)
+
+// statement is one statement of a role's policy.
+type statement struct {
+	effect                           string
+	actions, resources, notResources []string
+	conditions                       map[string]any // by operator
+}
+
+func statements(s stack, role string, c *complaints) []statement {
+	var all []statement
+	policies, _ := s.get(role, "Policies").([]any)
+	for _, policy := range policies {
+		list, _ := at(policy, "PolicyDocument", "Statement").([]any)
+		for _, written := range list {
+			for key := range written.(map[string]any) {
+				if !slices.Contains([]string{"Sid", "Effect", "Action", "Resource", "NotResource", "Condition"}, key) {
+					c.addf("%s has a statement with %s, which this test cannot judge", role, key)
+				}
+			}
+			conditions, _ := at(written, "Condition").(map[string]any)
+			all = append(all, statement{
+				fmt.Sprint(at(written, "Effect")), strs(at(written, "Action")), strs(at(written, "Resource")), strs(at(written, "NotResource")), conditions,
+			})
+		}
+	}
+	return all
+}
+
+// request is one call, as IAM is asked about it.
+type request struct {
+	action, resource string
+	context          map[string][]string // values of condition keys; a key that is missing is not there
+}
+
+// The answers of IAM. What is denied, no other policy can allow.
+const (
+	allowed    = "allowed"
+	notAllowed = "not allowed"
+	denied     = "denied"
+)
+
+// ask answers as IAM would if the role had this policy only:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+func ask(s stack, role string, r request, c *complaints) string {
+	answer := notAllowed
+	for _, st := range statements(s, role, c) {
+		switch {
+		case !st.covers(r, c):
+		case st.effect == "Deny":
+			return denied
+		default:
+			answer = allowed
+		}
+	}
+	return answer
+}
+
+func (st statement) covers(r request, c *complaints) bool {
+	if !match(st.actions, r.action) {
+		return false
+	}
+	inResources := match(st.resources, r.resource)
+	if st.notResources != nil {
+		inResources = !match(st.notResources, r.resource)
+	}
+	return inResources && st.holds(r.context, c)
+}
+
+// match tells whether one of the patterns matches as in IAM, where a * takes slashes as well. Nothing here uses a ?.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+func match(patterns []string, text string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		first, others, wild := strings.Cut(pattern, "*")
+		rest, ok := strings.CutPrefix(text, first)
+		if !ok || !wild {
+			return ok && rest == ""
+		}
+		for i := range len(rest) + 1 {
+			if match([]string{others}, rest[i:]) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// holds tells whether all conditions hold. It knows the operators that are in use:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+func (st statement) holds(context map[string][]string, c *complaints) bool {
+	for operator, keys := range st.conditions {
+		for key, v := range keys.(map[string]any) {
+			has, want := context[key], strs(v)
+			var holds bool
+			switch operator {
+			case "StringEquals":
+				holds = len(has) == 1 && slices.Contains(want, has[0])
+			case "ForAllValues:StringEquals": // also where there are no values
+				holds = !slices.ContainsFunc(has, func(s string) bool { return !slices.Contains(want, s) })
+			case "Null":
+				holds = (len(has) == 0) == (want[0] == "true")
+			default:
+				c.addf("condition operator %s is not known to this test", operator)
+			}
+			if !holds {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func methods(service string, api reflect.Type) []string {
+	var actions []string
+	for i := range api.NumMethod() {
+		actions = append(actions, service+":"+api.Method(i).Name)
+	}
+	return actions
+}
+
+// granted returns what a role may do under any condition: the resources, by action.
+func granted(s stack, role string, c *complaints) map[string][]string {
+	rights := map[string][]string{}
+	for _, st := range statements(s, role, c) {
+		if st.effect != "Allow" {
+			continue
+		}
+		if st.resources == nil {
+			c.addf("%s has a right that says only where it does not hold", role)
+		}
+		for _, action := range st.actions {
+			rights[action] = append(rights[action], st.resources...)
+		}
+	}
+	return rights
+}
+
+func callsAreRights(p project, c *complaints) {
+	for _, s := range p.stacks {
+		for _, k := range controls() {
+			want := methods(k.service, k.reader)
+			if k.in(s) == "enforce" {
+				want = append(want, methods(k.service, k.writer)...)
+			}
+			var got []string
+			for action := range granted(s, k.prefix+"Role", c) {
+				if strings.HasPrefix(action, k.service+":") {
+					got = append(got, action)
+				}
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			c.equal(fmt.Sprintf("what %sRole may call in mode %s", k.prefix, k.in(s)), got, want)
+			for _, name := range k.functions(s) {
+				c.equal("role of "+name, s.get(name, "Role"), "<"+k.prefix+"Role.Arn>")
+			}
+		}
+	}
+}
+
+// rightsAreExact knows every right there is and the resources that it is needed on. "*" stands only where AWS knows no
+// resource for the action: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodeartifact.html
+func rightsAreExact(p project, c *complaints) {
+	const (
+		domains      = "arn:aws:codeartifact:eu-west-1:111122223333:domain/*"
+		repositories = "arn:aws:codeartifact:eu-west-1:*:repository/*"
+		groups       = "arn:aws:codeartifact:eu-west-1:111122223333:package-group/*"
+	)
+	calls := map[string]string{
+		"codeartifact:ListDomains":                     "*",
+		"codeartifact:ListRepositories":                "*",
+		"codeartifact:ListRepositoriesInDomain":        domains,
+		"codeartifact:ListPackageGroups":               domains,
+		"codeartifact:DescribeRepository":              repositories,
+		"codeartifact:DisassociateExternalConnection":  repositories,
+		"codeartifact:ListAssociatedPackages":          groups,
+		"codeartifact:ListTagsForResource":             groups,
+		"codeartifact:GetAssociatedPackageGroup":       groups,
+		"codeartifact:ListAllowedRepositoriesForGroup": groups,
+		"codeartifact:TagResource":                     groups,
+		"codeartifact:UntagResource":                   groups,
+		"codeartifact:DeletePackageGroup":              groups,
+	}
+	// Those that hold under a condition only. onlyTheMark and rootHolds ask for them.
+	conditional := []string{"codeartifact:TagResource", "codeartifact:UntagResource", "codeartifact:DeletePackageGroup"}
+	for _, s := range p.stacks {
+		var sweeps []string
+		roles := []string{"ScheduleRole"}
+		for _, k := range controls() {
+			role := k.prefix + "Role"
+			roles = append(roles, role)
+			sweeps = append(sweeps, "<"+k.prefix+"Sweep.Arn>")
+			want := map[string][]string{
+				"logs:CreateLogStream": {"<" + k.prefix + "Log.Arn>"},
+				"logs:PutLogEvents":    {"<" + k.prefix + "Log.Arn>"},
+				"events:PutEvents":     {"<Bus.Arn>"},
+				"sqs:SendMessage":      {"<FailureQueue.Arn>"},
+			}
+			if k.queue {
+				for _, action := range []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"} {
+					want[action] = []string{"<" + k.prefix + "Queue.Arn>"}
+				}
+			}
+			got := granted(s, role, c)
+			for action := range got {
+				if resource, known := calls[action]; known {
+					want[action] = []string{resource}
+				}
+			}
+			c.equal("rights of "+role, got, want)
+		}
+		c.equal("rights of ScheduleRole", granted(s, "ScheduleRole", c), map[string][]string{
+			"lambda:InvokeFunction": sweeps, "sqs:SendMessage": {"<FailureQueue.Arn>"},
+		})
+		slices.Sort(roles)
+		c.equal("roles", s.of("AWS::IAM::Role"), roles)
+		for _, role := range roles {
+			for _, st := range statements(s, role, c) {
+				for _, action := range st.actions {
+					switch {
+					case st.effect == "Deny" && !keptFromHarm(role, action):
+						c.addf("%s is denied %s, which it needs", role, action)
+					case st.effect == "Allow" && st.conditions != nil && !slices.Contains(conditional, action):
+						c.addf("%s may call %s under a condition only", role, action)
+					}
+				}
+			}
+		}
+	}
+	bounded := p.deploy(c, map[string]string{"PermissionsBoundaryArn": "arn:boundary"})
+	for _, role := range bounded.of("AWS::IAM::Role") {
+		c.equal("boundary of "+role, bounded.get(role, "PermissionsBoundary"), "arn:boundary")
+	}
+}
+
+// keptFromHarm tells whether a denial is one that keeps a write from going too far. keepTagsHold and rootHolds ask how far.
+func keptFromHarm(role, action string) bool {
+	return role == "ExternalConnectionsRole" && action == "codeartifact:DisassociateExternalConnection" ||
+		role == "PackageGroupsRole" && action == "codeartifact:DeletePackageGroup"
+}
+
+// eventsLog is the ARN of the log of all events.
+const eventsLog = "arn:aws:logs:eu-west-1:111122223333:log-group:<EventsLog>"
+
+type object = map[string]any
+
+// onlyTheseMay knows everybody who is let in from outside: to a role by its trust, to anything else by its own policy.
+func onlyTheseMay(p project, c *complaints) {
+	for _, s := range p.stacks {
+		// Other kinds of resources may let somebody in as well.
+		var kinds []string
+		for _, r := range s.resources {
+			if !slices.Contains(kinds, r.kind) {
+				kinds = append(kinds, r.kind)
+			}
+		}
+		slices.Sort(kinds)
+		c.equal("kinds of resources", kinds, []string{
+			"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Events::Archive", "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::IAM::Role",
+			"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission", "AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy",
+			"AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule", "AWS::Serverless::Function", "AWS::Serverless::LayerVersion",
+		})
+		c.keys("the bus", s.resources["Bus"].properties, "Description", "Name")
+		for _, name := range s.of("AWS::Serverless::Function") {
+			// SAM makes a right to invoke out of several others, and a role out of Policies.
+			c.keys(name, s.resources[name].properties,
+				"Architectures", "CodeUri", "Description", "Environment", "Handler", "Layers", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout")
+		}
+		for _, role := range s.of("AWS::IAM::Role") {
+			who := object{"Effect": "Allow", "Principal": object{"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+			if role == "ScheduleRole" {
+				who["Principal"] = object{"Service": "scheduler.amazonaws.com"}
+				who["Condition"] = object{"StringEquals": object{"aws:SourceAccount": "111122223333"}}
+			}
+			c.equal("who may assume "+role, s.get(role, "AssumeRolePolicyDocument"), any(object{"Version": "2012-10-17", "Statement": []any{who}}))
+			c.keys(role, s.resources[role].properties, "AssumeRolePolicyDocument", "Description", "Policies")
+		}
+		rulesAreLetIn(s, c)
+		logLetsIn(s, c)
+	}
+}
+
+// rulesAreLetIn compares the policies of functions and queues with what the rules send where.
+func rulesAreLetIn(s stack, c *complaints) {
+	invoked, sent := []any{}, []any{}
+	queues := map[string]any{}
+	letIn := func(queue string, rules any) {
+		queues["<"+queue+">"] = object{"Version": "2012-10-17", "Statement": []any{object{
+			"Effect": "Allow", "Principal": object{"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "<" + queue + ".Arn>",
+			"Condition": object{"ArnEquals": object{"aws:SourceArn": rules}},
+		}}}
+	}
+	for _, name := range s.of("AWS::Events::Rule") {
+		arn := "<" + name + ".Arn>"
+		sent = append(sent, arn)
+		to := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(s.get(name, "Targets", 0, "Arn")), "<"), ".Arn>")
+		switch s.resources[to].kind {
+		case "AWS::Serverless::Function":
+			invoked = append(invoked, object{"FunctionName": "<" + to + ">", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com", "SourceArn": arn})
+		case "AWS::SQS::Queue":
+			letIn(to, arn)
+		}
+	}
+	letIn("FailureQueue", sent)
+	permissions, policies := []any{}, map[string]any{}
+	for _, name := range s.of("AWS::Lambda::Permission") {
+		permissions = append(permissions, s.resources[name].properties)
+	}
+	for _, name := range s.of("AWS::SQS::QueuePolicy") {
+		for _, queue := range strs(s.get(name, "Queues")) {
+			policies[queue] = s.get(name, "PolicyDocument")
+		}
+	}
+	c.equal("who may invoke which function", permissions, invoked)
+	c.equal("who may send to which queue", policies, queues)
+	c.equal("policies of queues", len(s.of("AWS::SQS::QueuePolicy")), len(queues)) // two for one queue would overwrite each other
+}
+
+func logLetsIn(s stack, c *complaints) {
+	var policy any
+	text, _ := s.get("EventsMayLog", "PolicyDocument").(string)
+	if err := json.Unmarshal([]byte(text), &policy); err != nil {
+		c.addf("the policy of the log is no JSON: %v", err)
+	}
+	events := func(action string) object {
+		return object{
+			"Effect": "Allow", "Principal": object{"Service": []any{"events.amazonaws.com", "delivery.logs.amazonaws.com"}},
+			"Action": action, "Resource": eventsLog + ":*",
+		}
+	}
+	put := events("logs:PutLogEvents")
+	put["Condition"] = object{"ArnEquals": object{"aws:SourceArn": "<EventsToLog.Arn>"}}
+	c.equal("who may write to the log", policy, any(object{"Version": "2012-10-17", "Statement": []any{events("logs:CreateLogStream"), put}}))
+	c.equal("policies of logs", len(s.of("AWS::Logs::ResourcePolicy")), 1)
+}
+
+// writing returns the rights of a control's role that are more than reading, by their names. What its code calls a
+// reader is not asked.
+func writing(k deployed, s stack, c *complaints) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(granted(s, k.prefix+"Role", c))), func(action string) bool {
+		service, operation, _ := strings.Cut(action, ":")
+		return service != k.service || slices.ContainsFunc([]string{"List", "Describe", "Get"}, func(verb string) bool { return strings.HasPrefix(operation, verb) })
+	})
+}
+
+func rolesOnlyRead(p project, c *complaints) {
+	for _, s := range p.stacks {
+		for _, k := range controls() {
+			if k.in(s) != "enforce" {
+				c.equal(fmt.Sprintf("writes of %sRole in mode %s", k.prefix, k.in(s)), writing(k, s, c), []string{})
+			}
+		}
+	}
+}
+
+// securityIsTold compares the table of SECURITY.md with the roles, not with the code.
+func securityIsTold(p project, c *complaints) {
+	for _, s := range p.stacks {
+		for _, k := range controls() {
+			if k.in(s) != k.modes()[len(k.modes())-1] {
+				continue
+			}
+			told := []string{}
+			for line := range strings.Lines(p.texts["SECURITY.md"]) {
+				if strings.HasPrefix(line, "| "+k.folder+" |") {
+					told = append(told, regexp.MustCompile(k.service+`:\w+`).FindAllString(line, -1)...)
+				}
+			}
+			slices.Sort(told)
+			c.equal("what SECURITY.md says that "+k.folder+" may write", slices.Compact(told), writing(k, s, c))
+		}
+	}
+}
+
+// groupARN is the ARN of a package group of an account:
+// https://docs.aws.amazon.com/codeartifact/latest/ug/auth-and-access-control-permissions-reference.html
+func groupARN(account, domain, pattern string) string {
+	return "arn:aws:codeartifact:eu-west-1:" + account + ":package-group/" + domain + strings.NewReplacer("%", "%25", "*", "%2a", "$", "%24").Replace(pattern)
+}
+
+// unopposed is the answer that a write must get in a stack if nothing stands against it but the mode.
+func unopposed(s stack, mode string) string {
+	if s.parameters[mode] == "enforce" {
+		return allowed
+	}
+	return notAllowed
+}
+
+// deletion is a request to delete a package group with the given tags, each with the value x.
+func deletion(arn string, tags ...string) request {
+	r := request{"codeartifact:DeletePackageGroup", arn, map[string][]string{}}
+	for _, tag := range tags {
+		r.context["aws:ResourceTag/"+tag] = []string{"x"}
+	}
+	return r
+}
+
+func keepTagsHold(p project, c *complaints) {
+	for _, s := range p.stacks {
+		for _, owner := range []string{"111122223333", "444455556666"} {
+			r := request{"codeartifact:DisassociateExternalConnection", "arn:aws:codeartifact:eu-west-1:" + owner + ":repository/corp/npm", nil}
+			c.equal("disconnecting a repository of "+owner, ask(s, "ExternalConnectionsRole", r, c), unopposed(s, "ExternalConnectionsMode"))
+			r.context = map[string][]string{"aws:ResourceTag/portcullis:keep": {"true"}}
+			c.equal("disconnecting a repository of "+owner+" that is tagged portcullis:keep", ask(s, "ExternalConnectionsRole", r, c), denied)
+		}
+		for _, pattern := range []string{"/npm/*", "/npm/acme/*", "/nuget//alpha$"} {
+			kept := deletion(groupARN("111122223333", "corp", pattern), packagegroup.KeepTag, packagegroup.MarkTag)
+			c.equal("deleting "+pattern+", tagged portcullis:keep", ask(s, "PackageGroupsRole", kept, c), denied)
+		}
+	}
+}
+
+func rootHolds(p project, c *complaints) {
+	for _, s := range p.stacks {
+		for _, domain := range []string{"corp", "dev-1"} {
+			root := deletion(groupARN("111122223333", domain, packagegroup.Root), packagegroup.MarkTag)
+			c.equal("deleting the root of "+domain, ask(s, "PackageGroupsRole", root, c), denied)
+			for _, pattern := range []string{"/npm/*", "/npm/acme/*", "/npm/acme/ui~", "/npm//ui$", "/nuget//alpha$", "/maven/com.acme.~"} {
+				arn := groupARN("111122223333", domain, pattern)
+				c.equal("deleting "+pattern+" of "+domain, ask(s, "PackageGroupsRole", deletion(arn, packagegroup.MarkTag), c), unopposed(s, "PackageGroupsMode"))
+				c.equal("deleting "+pattern+" of "+domain+" without our mark", ask(s, "PackageGroupsRole", deletion(arn), c), notAllowed)
+			}
+		}
+		elsewhere := deletion(groupARN("444455556666", "corp", "/npm/*"), packagegroup.MarkTag)
+		c.equal("deleting a group of another account", ask(s, "PackageGroupsRole", elsewhere, c), denied)
+	}
+}
+
+func onlyTheMark(p project, c *complaints) {
+	group := groupARN("111122223333", "corp", "/npm/acme/*")
+	for _, s := range p.stacks {
+		for _, operation := range []string{"TagResource", "UntagResource"} {
+			may := func(resource string, keys ...string) string {
+				r := request{"codeartifact:" + operation, resource, map[string][]string{"aws:TagKeys": keys}}
+				return ask(s, "PackageGroupsRole", r, c)
+			}
+			c.equal(operation+" of our mark", may(group, packagegroup.MarkTag), unopposed(s, "PackageGroupsMode"))
+			c.equal(operation+" of nothing", may(group), notAllowed)
+			c.equal(operation+" of another tag", may(group, packagegroup.KeepTag), notAllowed)
+			c.equal(operation+" of our mark and another tag", may(group, packagegroup.MarkTag, "team"), notAllowed)
+			c.equal(operation+" on a domain", may("arn:aws:codeartifact:eu-west-1:111122223333:domain/corp", packagegroup.MarkTag), notAllowed)
+			c.equal(operation+" on a repository", may("arn:aws:codeartifact:eu-west-1:111122223333:repository/corp/npm", packagegroup.MarkTag), notAllowed)
+		}
+	}
+}
