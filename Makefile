@@ -9,7 +9,7 @@ ENV   := dev
 STACK := portcullis-$(ENV)
 
 .PHONY: help demo test lint validate build deploy stop start invoke-external-connections \
-	invoke-package-groups invoke-package-origins clean sound have-go have-sam have-aws
+	invoke-package-groups invoke-package-origins invoke-proton-connections clean sound have-go have-sam have-aws
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-28s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ build-PackageGroupsSweep: build/package-groups/bootstrap
 build-PackageOriginsOnEvent build-PackageOriginsSweep: build/package-origins/bootstrap
 	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
 
+build-ProtonConnectionsOnEvent build-ProtonConnectionsSweep: build/proton-connections/bootstrap
+	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
+
 deploy: have-sam validate build ## put the stack into the account of your credentials (ENV=dev or prod)
 	sam build --config-env $(ENV)
 	sam deploy --config-env $(ENV)
@@ -75,6 +78,9 @@ invoke-package-groups: have-aws ## the same for package-groups
 
 invoke-package-origins: have-aws ## the same for package-origins
 	tools/stack.sh sweep $(STACK) PackageOriginsSweep
+
+invoke-proton-connections: have-aws ## the same for proton-connections
+	tools/stack.sh sweep $(STACK) ProtonConnectionsSweep
 
 clean: ## remove what build made
 	rm -rf build

@@ -75,6 +75,11 @@ func rules() []rule {
 				return f.under("shared/localaws") && !f.isTest() &&
 					ours(imported) && !within(imported, module+"/shared/localaws")
 			}),
+		forbid("only shared/protonconn/proton.go knows the client of a service that has ended",
+			func(f sourceFile, imported string) bool {
+				return f.under("functions", "shared") && !f.isTest() && f.name != "shared/protonconn/proton.go" &&
+					within(imported, "github.com/aws/aws-sdk-go-v2/service/proton")
+			}),
 		{"every package says in a comment what it is", undocumented},
 		{fmt.Sprintf("functions/*/main.go has at most %d lines", maxMainLines), longMains},
 		{"functions/*/main.go has no init", mainsWithInit},
@@ -211,6 +216,7 @@ func TestEveryRuleCanFail(t *testing.T) {
 		controls  = "no control imports another"
 		lambda    = "nothing that runs in Lambda imports localaws"
 		local     = "localaws imports nothing of ours but itself"
+		ended     = "only shared/protonconn/proton.go knows the client of a service that has ended"
 		comment   = "every package says in a comment what it is"
 		shortMain = "functions/*/main.go has at most 40 lines"
 		noInit    = "functions/*/main.go has no init"
@@ -264,6 +270,13 @@ func TestEveryRuleCanFail(t *testing.T) {
 		},
 		"allows localaws in localaws": {
 			"shared/localaws/codeartifact/service.go", importing("portcullis/shared/localaws"), nil,
+		},
+		"refuses the client of an ended service beside its file": {
+			"shared/protonconn/observe.go", importing("github.com/aws/aws-sdk-go-v2/service/proton/types"),
+			[]string{"shared/protonconn/observe.go imports github.com/aws/aws-sdk-go-v2/service/proton/types; rule: " + ended},
+		},
+		"allows the client of an ended service in its file": {
+			"shared/protonconn/proton.go", importing("github.com/aws/aws-sdk-go-v2/service/proton"), nil,
 		},
 		"refuses a package without a comment": {
 			"cmd/demo/main.go", "package main\n", []string{"cmd/demo has no package comment; rule: " + comment},

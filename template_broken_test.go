@@ -67,6 +67,8 @@ func TestTemplateChecksCanFail(t *testing.T) {
 			"a right to set modes", in, "[codeartifact:TagResource, codeartifact:UntagResource]", "[codeartifact:TagResource, codeartifact:UntagResource, codeartifact:UpdatePackageGroupOriginConfiguration]"},
 		{"a role may call what its control's code calls, and may write only in enforce mode",
 			"a write by another control's mode", in, "                - PackageGroupsEnforce\n                - Sid: Mark", "                - ExternalConnectionsEnforce\n                - Sid: Mark"},
+		{"a role may call what its control's code calls, and may write only in enforce mode",
+			"a right to accept what it may reject", in, "Action: proton:RejectEnvironmentAccountConnection", "Action: [proton:RejectEnvironmentAccountConnection, proton:AcceptEnvironmentAccountConnection]"},
 
 		{"a role has every other right that it needs, none beside, and each on no more than it needs",
 			"a right of another service", in, "Action: events:PutEvents", "Action: [events:PutEvents, events:PutRule]"},
@@ -88,6 +90,8 @@ func TestTemplateChecksCanFail(t *testing.T) {
 		{"a role has every other right that it needs, none beside, and each on no more than it needs",
 			"a right that never holds", in, "                Resource: !GetAtt Bus.Arn", "                Resource: !GetAtt Bus.Arn\n                Condition: { StringEquals: { aws:PrincipalAccount: \"000000000000\" } }"},
 		{"a role has every other right that it needs, none beside, and each on no more than it needs",
+			"a right that only another control needs", in, "              # No tag keeps a connection,", "              - { Effect: Allow, Action: codeartifact:ListDomains, Resource: \"*\" }\n              # No tag keeps a connection,"},
+		{"a role has every other right that it needs, none beside, and each on no more than it needs",
 			"a right that is denied as well", in, "              - Sid: Report\n", "              - { Effect: Deny, Action: codeartifact:ListDomains, Resource: \"*\" }\n              - Sid: Report\n"},
 		{"a role has every other right that it needs, none beside, and each on no more than it needs",
 			"a scheduler that may not tell of what it lost", in, "              - Sid: TellOfSweepsNotStarted\n                Effect: Allow", "              - Sid: TellOfSweepsNotStarted\n                Effect: Deny"},
@@ -96,6 +100,8 @@ func TestTemplateChecksCanFail(t *testing.T) {
 			"a deletion outside the condition", in, "                - PackageGroupsEnforce\n                - Sid: Prune", "                - PackageGroupsOn\n                - Sid: Prune"},
 		{"outside enforce mode no role may do more than read and report, and package-origins never",
 			"a write by the control that only looks", in, "[codeartifact:GetAssociatedPackageGroup, codeartifact:ListAllowedRepositoriesForGroup]", "[codeartifact:GetAssociatedPackageGroup, codeartifact:UpdatePackageGroupOriginConfiguration]"},
+		{"outside enforce mode no role may do more than read and report, and package-origins never",
+			"a rejection outside the condition", in, "                - ProtonConnectionsEnforce\n                - Sid: Reject", "                - ProtonConnectionsOn\n                - Sid: Reject"},
 
 		{"what is tagged portcullis:keep may not be taken away in any mode",
 			"an allow for the deny", in, "Effect: Deny", "Effect: Allow"},
@@ -129,6 +135,13 @@ func TestTemplateChecksCanFail(t *testing.T) {
 			"tags of everything", in, "                  Action: [codeartifact:TagResource, codeartifact:UntagResource]\n                  Resource: !Sub arn:${AWS::Partition}:codeartifact:${AWS::Region}:${AWS::AccountId}:package-group/*", "                  Action: [codeartifact:TagResource, codeartifact:UntagResource]\n                  Resource: \"*\""},
 		{"no tag but our mark may be set or taken off, and that on package groups only",
 			"an operator that this test does not know", in, "ForAllValues:StringEquals:", "ForAllValues:StringLike:"},
+
+		{"no tag keeps a connection, and this account may delete only what it asked for itself",
+			"a tag that forbids to end a connection", in, "              # ... but only the account", "              - { Effect: Deny, Action: \"proton:*\", Resource: \"*\", Condition: { \"Null\": { \"aws:ResourceTag/portcullis:keep\": \"false\" } } }\n              # ... but only the account"},
+		{"no tag keeps a connection, and this account may delete only what it asked for itself",
+			"a right to reject what only this account asked for", in, "proton:${AWS::Region}:*:environment-account-connection/*", "proton:${AWS::Region}:${AWS::AccountId}:environment-account-connection/*"},
+		{"no tag keeps a connection, and this account may delete only what it asked for itself",
+			"a right to delete what others asked for", in, "proton:${AWS::Region}:${AWS::AccountId}:environment-account-connection/*", "proton:${AWS::Region}:*:environment-account-connection/*"},
 
 		{"SECURITY.md says what the roles may write",
 			"a write that it leaves out", "SECURITY.md", " and `codeartifact:UntagResource`", ""},
@@ -210,6 +223,20 @@ func TestTemplateChecksCanFail(t *testing.T) {
 			"a rule for a control that only sweeps", in, "  PackageGroupsRole:\n", "  PackageGroupsRule:\n    Type: AWS::Events::Rule\n    Properties: { EventPattern: { source: [aws.codeartifact] } }\n  PackageGroupsRole:\n"},
 		{"a rule matches the events that its control reads, and no others",
 			"a rule on our own bus, where no such event comes", in, "      Description: A repository was given an external connection.\n      State", "      Description: A repository was given an external connection.\n      EventBusName: !Ref Bus\n      State"},
+		{"a rule matches the events that its control reads, and no others",
+			"a status that the control itself brings about", in, "status: [PENDING, CONNECTED]", "status: [PENDING, CONNECTED, REJECTED]"},
+		{"a rule matches the events that its control reads, and no others",
+			"a status that is left out", in, "status: [PENDING, CONNECTED]", "status: [PENDING]"},
+		{"a rule matches the events that its control reads, and no others",
+			"statuses of anything", in, "        detail-type: [AWS Proton Environment Account Connection Status Change]\n", ""},
+		{"a rule matches the events that its control reads, and no others",
+			"statuses of the past", in, "Status Change]\n        replay-name: [{ exists: false }]\n", "Status Change]\n"},
+		{"a rule matches the events that its control reads, and no others",
+			"roles that are changed unseen", in, "            - UpdateEnvironmentAccountConnection\n", ""},
+		{"a rule matches the events that its control reads, and no others",
+			"a call that the control itself makes", in, "            - UpdateEnvironmentAccountConnection\n", "            - UpdateEnvironmentAccountConnection\n            - RejectEnvironmentAccountConnection\n"},
+		{"a rule matches the events that its control reads, and no others",
+			"calls of another service", in, "          eventSource: [proton.amazonaws.com]\n", ""},
 
 		{"a schedule is valid and asks for a sweep",
 			"one hours", in, "Schedule: rate(1 hour)", "Schedule: rate(1 hours)"},
@@ -234,6 +261,8 @@ func TestTemplateChecksCanFail(t *testing.T) {
 			"a table with a slip", in, "Seconds: 21600", "Seconds: 2160"},
 		{"schedule and alarms agree on the period",
 			"a look back that is too long", in, "EvaluationPeriods: 3", "EvaluationPeriods: 8"},
+		{"schedule and alarms agree on the period",
+			"a sum over another period", in, "            Period: !FindInMap [Sweep, !Ref SweepEvery, Seconds]", "            Period: 3600"},
 
 		{"what does not happen ends in the failure queue",
 			"a function without a failure destination", in, "      DestinationConfig:\n        OnFailure: { Destination: !GetAtt FailureQueue.Arn }\n", ""},
@@ -319,6 +348,16 @@ func TestTemplateChecksCanFail(t *testing.T) {
 			"losses of which the average counts", in, "            Stat: Sum\n", "            Stat: Average\n"},
 		{"every alarm that is needed exists",
 			"losses that are multiplied", in, "SUM(METRICS())", "PRODUCT(METRICS())"},
+		{"every alarm that is needed exists",
+			"a service that is gone, taken for silence", in, "Expression: complete + gone", "Expression: complete"},
+		{"every alarm that is needed exists",
+			"silence, taken for a service that is gone", in, "EvaluationPeriods: 2\n      ComparisonOperator: LessThanThreshold\n      Threshold: 1\n      TreatMissingData: breaching\n      AlarmActions:\n        - !If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref AWS::NoValue]\n        - !If [HasAlarmEmail, !Ref AlarmTopic, !Ref AWS::NoValue]\n\n  # ---- 4", "EvaluationPeriods: 2\n      ComparisonOperator: LessThanThreshold\n      Threshold: 1\n      TreatMissingData: notBreaching\n      AlarmActions:\n        - !If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref AWS::NoValue]\n        - !If [HasAlarmEmail, !Ref AlarmTopic, !Ref AWS::NoValue]\n\n  # ---- 4"},
+		{"every alarm that is needed exists",
+			"parts of a sum that are taken in different ways", in, "            Stat: Maximum\n", "            Stat: Minimum\n"},
+		{"every alarm that is needed exists",
+			"a doubt that outlives its service", in, "      Threshold: 0\n      TreatMissingData: notBreaching\n      AlarmActions:\n        - !If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref AWS::NoValue]\n        - !If [HasAlarmEmail, !Ref AlarmTopic, !Ref AWS::NoValue]\n\n  # A sweep that finds Proton gone writes Gone", "      Threshold: 0\n      TreatMissingData: ignore\n      AlarmActions:\n        - !If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref AWS::NoValue]\n        - !If [HasAlarmEmail, !Ref AlarmTopic, !Ref AWS::NoValue]\n\n  # A sweep that finds Proton gone writes Gone"},
+		{"every alarm that is needed exists",
+			"an alarm about a service that is gone", in, "  ProtonConnectionsLog:\n", "  ProtonConnectionsGone:\n    Type: AWS::CloudWatch::Alarm\n    Properties: { MetricName: Gone }\n  ProtonConnectionsLog:\n"},
 
 		{"alarms ring where the parameters say",
 			"alarms that ring no topic", in, "        - !If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref AWS::NoValue]\n", ""},
@@ -335,6 +374,10 @@ func TestTemplateChecksCanFail(t *testing.T) {
 			"a dashboard that is no JSON", in, `"widgets": [`, `"widgets": [[`},
 		{"alarms and dashboard name metrics that are written",
 			"a control that the dashboard leaves out", in, `["Portcullis", "Violations", "Control", "package-origins"]`, `["Portcullis", "Violations", "Control", "package-groups"]`},
+		{"alarms and dashboard name metrics that are written",
+			"a misspelt metric in a sum", in, "MetricName: Gone", "MetricName: Ended"},
+		{"alarms and dashboard name metrics that are written",
+			"a dashboard that does not tell that a service is gone", in, `["Portcullis", "Gone", "Control"`, `["Portcullis", "Complete", "Control"`},
 
 		{"what is reported is logged and archived",
 			"an archive of another bus", in, "SourceArn: !GetAtt Bus.Arn", "SourceArn: !Ref EventsLog"},
@@ -399,13 +442,13 @@ func TestTemplateChecksCanFail(t *testing.T) {
 	}
 
 	t.Run("a folder that is in no function", func(t *testing.T) {
-		p, err := readProject(real, append([]string{"proton-connections"}, realFolders...))
+		p, err := readProject(real, append([]string{"planner"}, realFolders...))
 		if err != nil {
 			t.Fatal(err)
 		}
 		var found complaints
 		if builtFromFolders(p, &found); len(found) == 0 {
-			t.Error("functions/proton-connections was not missed")
+			t.Error("functions/planner was not missed")
 		}
 	})
 }

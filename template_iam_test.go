@@ -171,12 +171,15 @@ func callsAreRights(p project, c *complaints) {
 }
 
 // rightsAreExact knows every right there is and the resources that it is needed on. "*" stands only where AWS knows no
-// resource for the action: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodeartifact.html
+// resource for the action:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodeartifact.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsproton.html
 func rightsAreExact(p project, c *complaints) {
 	const (
 		domains      = "arn:aws:codeartifact:eu-west-1:111122223333:domain/*"
 		repositories = "arn:aws:codeartifact:eu-west-1:*:repository/*"
 		groups       = "arn:aws:codeartifact:eu-west-1:111122223333:package-group/*"
+		connections  = ":environment-account-connection/*"
 	)
 	calls := map[string]string{
 		"codeartifact:ListDomains":                     "*",
@@ -192,6 +195,10 @@ func rightsAreExact(p project, c *complaints) {
 		"codeartifact:TagResource":                     groups,
 		"codeartifact:UntagResource":                   groups,
 		"codeartifact:DeletePackageGroup":              groups,
+		"proton:ListEnvironmentAccountConnections":     "*",
+		"proton:ListEnvironments":                      "*",
+		"proton:RejectEnvironmentAccountConnection":    "arn:aws:proton:eu-west-1:*" + connections,
+		"proton:DeleteEnvironmentAccountConnection":    "arn:aws:proton:eu-west-1:111122223333" + connections,
 	}
 	// Those that hold under a condition only. onlyTheMark and rootHolds ask for them.
 	conditional := []string{"codeartifact:TagResource", "codeartifact:UntagResource", "codeartifact:DeletePackageGroup"}
@@ -215,7 +222,7 @@ func rightsAreExact(p project, c *complaints) {
 			}
 			got := granted(s, role, c)
 			for action := range got {
-				if resource, known := calls[action]; known {
+				if resource, known := calls[action]; known && strings.HasPrefix(action, k.service+":") {
 					want[action] = []string{resource}
 				}
 			}
@@ -452,6 +459,23 @@ func onlyTheMark(p project, c *complaints) {
 			c.equal(operation+" of our mark and another tag", may(group, packagegroup.MarkTag, "team"), notAllowed)
 			c.equal(operation+" on a domain", may("arn:aws:codeartifact:eu-west-1:111122223333:domain/corp", packagegroup.MarkTag), notAllowed)
 			c.equal(operation+" on a repository", may("arn:aws:codeartifact:eu-west-1:111122223333:repository/corp/npm", packagegroup.MarkTag), notAllowed)
+		}
+	}
+}
+
+// noTagKeepsConnections asks about both sides: the ARN of a connection holds the account that asked for it, this one or
+// another.
+func noTagKeepsConnections(p project, c *complaints) {
+	for _, s := range p.stacks {
+		for _, tags := range []map[string][]string{nil, {"aws:ResourceTag/portcullis:keep": {"true"}}} {
+			may := func(operation, account string) string {
+				arn := "arn:aws:proton:eu-west-1:" + account + ":environment-account-connection/" + connection
+				return ask(s, "ProtonConnectionsRole", request{"proton:" + operation, arn, tags}, c)
+			}
+			mode := unopposed(s, "ProtonConnectionsMode")
+			c.equal("rejecting what another account asked for", may("RejectEnvironmentAccountConnection", "444455556666"), mode)
+			c.equal("deleting what this account asked for", may("DeleteEnvironmentAccountConnection", "111122223333"), mode)
+			c.equal("deleting what another account asked for", may("DeleteEnvironmentAccountConnection", "444455556666"), notAllowed)
 		}
 	}
 }

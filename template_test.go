@@ -26,6 +26,7 @@ import (
 	"portcullis/shared/localaws/pattern"
 	"portcullis/shared/packagegroup"
 	"portcullis/shared/packageorigin"
+	"portcullis/shared/protonconn"
 	"portcullis/shared/report"
 	"portcullis/shared/trigger"
 )
@@ -44,6 +45,8 @@ type deployed struct {
 	// the control only sweeps.
 	looks func(event []byte) (bool, error)
 	queue bool // events wait in a queue first
+
+	ends bool // its service may be gone, which a sweep then says instead of Complete and Undetermined
 }
 
 func controls() []deployed {
@@ -84,6 +87,18 @@ func controls() []deployed {
 			return messages[0].Trigger.Cause == trigger.Event, messages[0].Err
 		},
 		queue: true,
+	}, {
+		folder: "proton-connections", prefix: "ProtonConnections", name: protonconn.Control, mode: "ProtonConnectionsMode",
+		service: "proton", reader: reflect.TypeFor[protonconn.Reader](), writer: reflect.TypeFor[protonconn.Writer](),
+		start: func(getenv func(string) string) error {
+			_, err := protonconn.New(getenv, io.Discard)
+			return err
+		},
+		looks: func(event []byte) (bool, error) {
+			why, err := trigger.ParseConnectionChange(event)
+			return why.Cause == trigger.Event, err
+		},
+		ends: true,
 	}}
 }
 
@@ -197,6 +212,7 @@ func checks() []check {
 		{"outside enforce mode no role may do more than read and report, and package-origins never", rolesOnlyRead},
 		{"what is tagged portcullis:keep may not be taken away in any mode", keepTagsHold},
 		{"the root of the package groups may not be deleted in any mode, and in enforce mode every other may that is marked", rootHolds},
+		{"no tag keeps a connection, and this account may delete only what it asked for itself", noTagKeepsConnections},
 		{"no tag but our mark may be set or taken off, and that on package groups only", onlyTheMark},
 		{"SECURITY.md says what the roles may write", securityIsTold},
 		{"only those named here may assume a role, invoke a function, send to a queue or write to the log", onlyTheseMay},
@@ -401,17 +417,25 @@ func sleepWhenOff(p project, c *complaints) {
 }
 
 // called is a CloudTrail record as EventBridge delivers it, with one field changed.
-func called(name, change string, to any) []byte {
-	detail := map[string]any{
-		"eventSource": "codeartifact.amazonaws.com", "eventName": name, "awsRegion": "eu-west-1",
+func called(service, name, change string, to any) []byte {
+	return delivered(service, "AWS API Call via CloudTrail", map[string]any{
+		"eventSource": service + ".amazonaws.com", "eventName": name, "awsRegion": "eu-west-1",
 		"userIdentity": map[string]any{"accountId": "111122223333"},
 		"requestParameters": map[string]any{
 			"domain": "corp", "domainOwner": "111122223333",
 			"repository": "npm", "externalConnection": "public:npmjs", "packageGroup": "/npm/acme/*",
+			"id": connection,
 		},
-	}
+	}, change, to)
+}
+
+// connection is the id of an environment account connection of Proton.
+const connection = "a1b2c3d4-5678-90ab-cdef-111122223333"
+
+// delivered is an event of a service as EventBridge delivers it, with one field changed.
+func delivered(service, detailType string, detail map[string]any, change string, to any) []byte {
 	event := map[string]any{
-		"version": "0", "id": "e1", "source": "aws.codeartifact", "detail-type": "AWS API Call via CloudTrail",
+		"version": "0", "id": "e1", "source": "aws." + service, "detail-type": detailType,
 		"account": "111122223333", "region": "eu-west-1", "resources": []any{}, "detail": detail,
 	}
 	if field, inDetail := strings.CutPrefix(change, "detail."); inDetail {
@@ -430,17 +454,38 @@ func called(name, change string, to any) []byte {
 // look at, a rule must let through, and what it ignores, the rules must keep away.
 func rulesMatchEvents(p project, c *complaints) {
 	events := map[string][]byte{}
-	for _, name := range []string{
-		"AssociateExternalConnection", "DisassociateExternalConnection", "DescribeRepository", "ReadFromRepository",
-		"CreatePackageGroup", "DeletePackageGroup", "UpdatePackageGroup", "UpdatePackageGroupOriginConfiguration",
-		"DescribePackageGroup", "PublishPackageVersion",
-	} {
-		events[name] = called(name, "version", "0")
-		events[name+" that failed"] = called(name, "detail.errorCode", "AccessDeniedException")
-		events[name+" replayed"] = called(name, "replay-name", "again")
-		events[name+" of another service"] = called(name, "detail.eventSource", "proton.amazonaws.com")
-		events[name+" from another source"] = called(name, "source", "aws.proton")
-		events[name+" as another detail-type"] = called(name, "detail-type", "CodeArtifact Package Version State Change")
+	calls := map[string][]string{
+		"codeartifact": {
+			"AssociateExternalConnection", "DisassociateExternalConnection", "DescribeRepository", "ReadFromRepository",
+			"CreatePackageGroup", "DeletePackageGroup", "UpdatePackageGroup", "UpdatePackageGroupOriginConfiguration",
+			"DescribePackageGroup", "PublishPackageVersion",
+		},
+		"proton": {
+			"CreateEnvironmentAccountConnection", "UpdateEnvironmentAccountConnection", "AcceptEnvironmentAccountConnection",
+			"RejectEnvironmentAccountConnection", "DeleteEnvironmentAccountConnection", "GetEnvironmentAccountConnection", "CreateEnvironment",
+		},
+	}
+	another := map[string]string{"codeartifact": "proton", "proton": "codeartifact"}
+	for service, names := range calls {
+		for _, name := range names {
+			events[name] = called(service, name, "version", "0")
+			events[name+" that failed"] = called(service, name, "detail.errorCode", "AccessDeniedException")
+			events[name+" replayed"] = called(service, name, "replay-name", "again")
+			events[name+" of another service"] = called(service, name, "detail.eventSource", another[service]+".amazonaws.com")
+			events[name+" from another source"] = called(service, name, "source", "aws."+another[service])
+			events[name+" as another detail-type"] = called(service, name, "detail-type", "CodeArtifact Package Version State Change")
+		}
+	}
+	for _, status := range []string{"PENDING", "CONNECTED", "REJECTED", "DELETED"} {
+		changed := func(change string, to any) []byte {
+			detail := map[string]any{"id": connection, "status": status}
+			return delivered("proton", "AWS Proton Environment Account Connection Status Change", detail, change, to)
+		}
+		events[status] = changed("version", "0")
+		events[status+" after another status"] = changed("detail.previousStatus", "PENDING")
+		events[status+" replayed"] = changed("replay-name", "again")
+		events[status+" from another source"] = changed("source", "aws.codeartifact")
+		events[status+" of an environment"] = changed("detail-type", "AWS Proton Environment Status Change")
 	}
 	fixtures, err := filepath.Glob("shared/trigger/testdata/*.json")
 	if err != nil || len(fixtures) == 0 {
@@ -543,7 +588,9 @@ func periodsAgree(p project, c *complaints) {
 				c.addf("%s: %v", every, err)
 			}
 			for _, alarm := range []string{k.prefix + "Undetermined", k.prefix + "Incomplete"} {
-				c.equal(alarm+" Period for "+every, s.get(alarm, "Period"), int(period.Seconds()))
+				for _, each := range periods(s, alarm) {
+					c.equal(alarm+" Period for "+every, each, int(period.Seconds()))
+				}
 				n, _ := s.get(alarm, "EvaluationPeriods").(int)
 				if longest := map[bool]time.Duration{true: 7 * 24 * time.Hour, false: 24 * time.Hour}[period >= time.Hour]; period*time.Duration(n) > longest {
 					c.addf("%s looks back %d times %v, which is more than %v", alarm, n, period, longest)
@@ -551,6 +598,19 @@ func periodsAgree(p project, c *complaints) {
 			}
 		}
 	}
+}
+
+// periods returns the period of an alarm, or those of the metrics that it adds up.
+func periods(s stack, alarm string) []any {
+	parts, isSum := s.get(alarm, "Metrics").([]any)
+	if !isSum {
+		return []any{s.get(alarm, "Period")}
+	}
+	var all []any
+	for _, part := range parts[1:] {
+		all = append(all, at(part, "MetricStat", "Period"))
+	}
+	return all
 }
 
 func failuresAreKept(p project, c *complaints) {
@@ -674,8 +734,9 @@ func alarmsExist(p project, c *complaints) {
 		when := fmt.Sprint(get("ComparisonOperator"), " ", get("Threshold"), ", ", get("EvaluationPeriods"), " times ")
 		missing := fmt.Sprint("; missing data ", get("TreatMissingData"))
 		what := []string{"AlarmActions", "AlarmDescription", "ComparisonOperator", "EvaluationPeriods", "Threshold", "TreatMissingData"}
-		if sum, isMath := get("Metrics").([]any); isMath {
-			got[name] = addends(sum, c) + when + "300 s" + missing
+		if sum, isSum := get("Metrics").([]any); isSum {
+			added, how := addends(sum, c)
+			got[name] = fmt.Sprint(added, ": ", at(how, "Stat"), " ", when, at(how, "Period"), " s", missing)
 			what = append(what, "Metrics")
 		} else {
 			got[name] = fmt.Sprint(get("Namespace"), " ", get("MetricName"), " of ", s.get(name, "Dimensions", 0, "Value"), ": ", get("Statistic"), " ", when, get("Period"), " s", missing)
@@ -705,6 +766,11 @@ func alarmsExist(p project, c *complaints) {
 		want[k.prefix+"Undelivered"] = of("Undelivered") + "Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
 		want[k.prefix+"Undetermined"] = of("Undetermined") + "Minimum GreaterThanThreshold 0, 3 times 3600 s; missing data ignore"
 		want[k.prefix+"Incomplete"] = of("Complete") + "Maximum LessThanThreshold 1, 2 times 3600 s; missing data breaching"
+		if k.ends {
+			want[k.prefix+"Undetermined"] = of("Undetermined") + "Minimum GreaterThanThreshold 0, 3 times 3600 s; missing data notBreaching"
+			want[k.prefix+"Incomplete"] = "Portcullis Complete of Control " + k.name + " + Portcullis Gone of Control " + k.name +
+				": Maximum LessThanThreshold 1, 2 times 3600 s; missing data breaching"
+		}
 		if !k.writes() {
 			want[k.prefix+"Violations"] = of("Violations") + "Maximum GreaterThanThreshold 0, 1 times 300 s; missing data ignore"
 			continue
@@ -717,22 +783,28 @@ func alarmsExist(p project, c *complaints) {
 	c.equal("alarms", got, want)
 }
 
-// addends returns the metrics that the sum of an alarm is made of. It knows sums of sums over 300 s only.
-func addends(metrics []any, c *complaints) string {
-	c.equal("expression of an alarm", metrics[0], any(map[string]any{"Id": "lost", "Expression": "SUM(METRICS())", "ReturnData": true}))
-	var names []string
+// addends returns the metrics that an alarm adds up, and the MetricStat of the first. All must be taken in the same way.
+func addends(metrics []any, c *complaints) (string, any) {
+	how := at(metrics, 1, "MetricStat")
+	var ids, names []string
 	for _, m := range metrics[1:] {
 		metric := at(m, "MetricStat", "Metric")
 		dimension := at(metric, "Dimensions", 0)
 		c.equal("part of the sum of an alarm", m, any(map[string]any{"Id": at(m, "Id"), "ReturnData": false, "MetricStat": map[string]any{
-			"Stat": "Sum", "Period": 300, "Metric": map[string]any{
+			"Stat": at(how, "Stat"), "Period": at(how, "Period"), "Metric": map[string]any{
 				"Namespace": at(metric, "Namespace"), "MetricName": at(metric, "MetricName"), "Dimensions": []any{dimension},
 			},
 		}}))
+		ids = append(ids, fmt.Sprint(at(m, "Id")))
 		names = append(names, fmt.Sprint(at(metric, "Namespace"), " ", at(metric, "MetricName"), " of ", at(dimension, "Name"), " ", at(dimension, "Value")))
 	}
+	expression := at(metrics, 0, "Expression")
+	if expression != "SUM(METRICS())" && expression != strings.Join(ids, " + ") {
+		c.addf("an alarm computes %v, which is not the sum of %v", expression, ids)
+	}
+	c.equal("expression of an alarm", metrics[0], any(map[string]any{"Id": at(metrics, 0, "Id"), "Expression": expression, "ReturnData": true}))
 	slices.Sort(names)
-	return strings.Join(names, " + ") + ": Sum "
+	return strings.Join(names, " + "), how
 }
 
 func alarmsRing(p project, c *complaints) {
@@ -757,32 +829,36 @@ func alarmsRing(p project, c *complaints) {
 // metric is a metric as CloudWatch knows it: namespace, name, dimension, value.
 type metric [4]string
 
-// written returns the metrics of a control's sweeps, as the report of one says them itself.
+// written returns the metrics of a control's sweeps, as the reports of them say themselves.
 func written(k deployed) (map[metric]bool, error) {
-	var out bytes.Buffer
-	reporter := report.Reporter{Out: &out, Log: report.NewLogger(io.Discard, ""), API: deafBus{}}
-	run := reporter.Begin(context.Background(), k.name, func() time.Time { return time.Time{} })
-	if _, err := run.Finish(context.Background(), control.NewSummary(k.name, control.Scope{}, control.Monitor, ""), true); err != nil {
-		return nil, err
-	}
-	var record struct {
-		Control string
-		AWS     struct {
-			CloudWatchMetrics []struct {
-				Namespace  string
-				Dimensions [][]string
-				Metrics    []struct{ Name string }
-			}
-		} `json:"_aws"`
-	}
-	if err := json.Unmarshal(out.Bytes(), &record); err != nil {
-		return nil, err
-	}
 	names := map[metric]bool{}
-	for _, set := range record.AWS.CloudWatchMetrics {
-		for _, m := range set.Metrics {
-			for _, dimensions := range set.Dimensions {
-				names[metric{set.Namespace, m.Name, strings.Join(dimensions, ","), record.Control}] = true
+	for _, gone := range []bool{false, k.ends} {
+		var out bytes.Buffer
+		reporter := report.Reporter{Out: &out, Log: report.NewLogger(io.Discard, ""), API: deafBus{}}
+		run := reporter.Begin(context.Background(), k.name, func() time.Time { return time.Time{} })
+		summary := control.NewSummary(k.name, control.Scope{}, control.Monitor, "")
+		summary.Gone = gone
+		if _, err := run.Finish(context.Background(), summary, true); err != nil {
+			return nil, err
+		}
+		var record struct {
+			Control string
+			AWS     struct {
+				CloudWatchMetrics []struct {
+					Namespace  string
+					Dimensions [][]string
+					Metrics    []struct{ Name string }
+				}
+			} `json:"_aws"`
+		}
+		if err := json.Unmarshal(out.Bytes(), &record); err != nil {
+			return nil, err
+		}
+		for _, set := range record.AWS.CloudWatchMetrics {
+			for _, m := range set.Metrics {
+				for _, dimensions := range set.Dimensions {
+					names[metric{set.Namespace, m.Name, strings.Join(dimensions, ","), record.Control}] = true
+				}
 			}
 		}
 	}
@@ -815,13 +891,21 @@ func metricsExist(p project, c *complaints) {
 	}
 
 	for _, name := range s.of("AWS::CloudWatch::Alarm") {
-		if s.get(name, "Metrics") != nil {
-			continue // AWS writes these; alarmsExist knows their names
+		watched := []any{s.resources[name].properties}
+		if sum, isSum := s.get(name, "Metrics").([]any); isSum {
+			watched = nil
+			for _, part := range sum[1:] {
+				if w := at(part, "MetricStat", "Metric"); at(w, "Namespace") == report.Namespace {
+					watched = append(watched, w)
+				} // AWS writes the others; alarmsExist knows their names
+			}
 		}
-		dimensions, _ := s.get(name, "Dimensions").([]any)
-		m := metric{fmt.Sprint(s.get(name, "Namespace")), fmt.Sprint(s.get(name, "MetricName")), fmt.Sprint(at(dimensions, 0, "Name")), fmt.Sprint(at(dimensions, 0, "Value"))}
-		if !known[m] || len(dimensions) != 1 {
-			c.addf("%s looks at %v, which nobody writes", name, m)
+		for _, w := range watched {
+			dimensions, _ := at(w, "Dimensions").([]any)
+			m := metric{fmt.Sprint(at(w, "Namespace")), fmt.Sprint(at(w, "MetricName")), fmt.Sprint(at(dimensions, 0, "Name")), fmt.Sprint(at(dimensions, 0, "Value"))}
+			if !known[m] || len(dimensions) != 1 {
+				c.addf("%s looks at %v, which nobody writes", name, m)
+			}
 		}
 	}
 	var dashboard struct {
@@ -851,6 +935,9 @@ func metricsExist(p project, c *complaints) {
 		names := []string{"Violations", "Undetermined", "Complete"}
 		if k.writes() {
 			names = append(names, "Applied", "Withheld", "Failed")
+		}
+		if k.ends {
+			names = append(names, "Gone")
 		}
 		for _, name := range names {
 			if !shown[metric{report.Namespace, name, "Control", k.name}] {

@@ -39,7 +39,7 @@ func connectionScenes() []scene {
 			}, err
 		}},
 		{"a live event", func(s *stage) (row, error) {
-			told, woken := len(s.events.Events(account, region, "default")), len(s.woken)
+			told, woken := len(s.events.Events(account, region, "default")), len(s.woken[connections])
 			s.say("somebody", "connects corp/data-science to public:npmjs")
 			err := s.person("AssociateExternalConnection", map[string]string{
 				"domain": "corp", "domainOwner": account, "repository": "data-science", "externalConnection": "public:npmjs",
@@ -52,13 +52,13 @@ func connectionScenes() []scene {
 				return row{}, err
 			}
 			told = len(s.events.Events(account, region, "default")) - told
-			calls := s.woken[woken:]
+			calls := s.woken[connections][woken:]
 			took := s.apart("AssociateExternalConnection", "DisassociateExternalConnection")
-			between := fmt.Sprintf("%.1f ms", float64(took.Microseconds())/1000)
+			between := milliseconds(took)
 			s.say("time", "%s between the two, on this machine; AWS adds its own time to deliver the event", between)
 			s.say("events", "CloudTrail told of %d calls; the rule woke the function for %s", told, strings.Join(calls, ", "))
 			return row{
-				expected: "removed at once; its own call wakes nobody",
+				expected: "removed at once; its call wakes nobody",
 				seen:     fmt.Sprintf("%d removed after %s, woken by %d of %d calls", r.count("applied"), between, len(calls), told),
 				ok: len(r.writes) == 2 && r.count("applied") == 1 && len(s.connections("data-science")) == 0 && took > 0 &&
 					told == 2 && slices.Equal(calls, []string{"AssociateExternalConnection"}),

@@ -30,11 +30,11 @@ func groupScenes() []scene {
 			if err != nil {
 				return row{}, err
 			}
-			blocks, err := s.kept(guard)
+			blocks, err := s.kept(groups, "corp"+guard)
 			if err != nil {
 				return row{}, err
 			}
-			resembles, err := s.kept(lookalike)
+			resembles, err := s.kept(groups, "corp"+lookalike)
 			if err != nil {
 				return row{}, err
 			}

@@ -5,8 +5,9 @@
 //
 // It ends with status 0 only if every scene went as it should.
 //
-// connections.go and groups.go are the two acts. stage.go is the local AWS with
-// the functions in it, queue.go the time that passes, report.go what is printed.
+// connections.go, groups.go and proton.go are the three acts. stage.go is the local
+// AWS with the functions in it, queue.go the time that passes, report.go what is
+// printed.
 package main
 
 import (
@@ -56,7 +57,7 @@ type row struct {
 	ok                    bool
 }
 
-// play plays both acts and says whether each scene went as it should.
+// play plays all acts and says whether each scene went as it should.
 func play(ctx context.Context, out io.Writer, verbose bool) (bool, error) {
 	fmt.Fprint(out, "Portcullis against a small AWS on this machine; no AWS account is used.\n\n")
 	began := time.Now()
@@ -67,8 +68,8 @@ func play(ctx context.Context, out io.Writer, verbose bool) (bool, error) {
 	defer s.close()
 	s.say("built", "%s in %.1f s", strings.Join(functions(), ", "), time.Since(began).Seconds())
 	s.say("estate", "account %s, %s, domain corp: %d repositories, %d package groups", account, region, len(s.corp.Repositories()), len(s.corp.PackageGroups()))
-	s.say("policy", "npm-store may have public:npmjs, pypi-store public:pypi; one waiver until 2026-11-30; a package group may go when it has been dead for 14 days; @acme/ui must not come from outside; one run may make two writes")
-	s.say("woken by", "what the schedule sends, and CloudTrail's events through the rules of template.yaml: %s, %s", connectionRule, groupRule)
+	s.say("policy", "npm-store may have public:npmjs, pypi-store public:pypi; one waiver until 2026-11-30; a package group may go when it has been dead for 14 days; @acme/ui must not come from outside; account %s may be connected for environments shop-*; one run may make two writes", shop)
+	s.say("woken by", "what the schedule sends, and the events of CloudTrail and Proton through the rules of template.yaml: %s, %s, %s, %s", connectionRule, groupRule, statusRule, callRule)
 
 	var rows []row
 	for _, act := range []struct {
@@ -77,6 +78,7 @@ func play(ctx context.Context, out io.Writer, verbose bool) (bool, error) {
 	}{
 		{"external connections", connectionScenes()},
 		{"package groups", groupScenes()},
+		{"Proton's connections", protonScenes()},
 	} {
 		fmt.Fprintf(out, "\n== %s ==\n", act.title)
 		for _, scene := range act.scenes {

@@ -28,6 +28,14 @@ func TestEverySceneGoesAsItShould(t *testing.T) {
 		`outcome restore-needed corp/pypi/*: what was deleted is not what was decided on: PUBLISH was "BLOCK" undo CreatePackageGroup {`,
 		"finding violation: pkg:npm/%40acme/ui in domain corp resolves to /*",
 		"EXTERNAL_UPSTREAM must be BLOCK, but is ALLOW, set on /*",
+		"these environments use it and must go first: trial-blue, trial-green server no write",
+		"server RejectEnvironmentAccountConnection 00000000-",
+		"3 came to 111122223333; the rules woke the function for PENDING",
+		"for environment shop-blue is PENDING: proton_connections.approve[0] approves it",
+		"server DeleteEnvironmentAccountConnection 00000000-",
+		"finding undetermined: AWS Proton is retired; AWS ended it on 2026-10-07:",
+		"AccessDeniedException: AWS Proton no longer accepts new customers. server no write metrics Gone is 1; Undetermined, for which an alarm rings, is among them: false",
+		"finding undetermined: AWS Proton is unreachable; AWS ended it on 2026-10-07:",
 		"All as expected.",
 	} {
 		if !strings.Contains(text, says) {

@@ -97,3 +97,7 @@ func span(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d s", d/time.Second)
 }
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+}

@@ -14,7 +14,7 @@ import (
 // report is what one run said and what the server saw of it.
 type report struct {
 	findings, outcomes []event
-	writes             []string // writes to CodeArtifact that were executed: the operation, and on what
+	writes             []string // writes to CodeArtifact and Proton that were executed: the operation, and on what
 	err                *lambda.FunctionError
 }
 
@@ -61,6 +61,7 @@ func (r report) wrote() string {
 // event has the fields of the events' details that the demo prints.
 type event struct {
 	Resource, Subject, Verdict, Code, Reason, Effect, Status, Detail string
+	Details                                                          struct{ UsedBy []string }
 	Undo                                                             []call
 }
 
@@ -73,7 +74,7 @@ type call struct {
 func (e event) name() string { return name(e.Resource) }
 
 // name is the short name of a resource: corp/npm-store, or corp/npm/acme/* for a
-// package group. In an ARN the * is encoded.
+// package group, or the id of a connection. In an ARN the * is encoded.
 func name(arn string) string {
 	fields := strings.SplitN(arn, ":", 6)
 	_, path, _ := strings.Cut(fields[len(fields)-1], "/")
@@ -83,7 +84,7 @@ func name(arn string) string {
 	return path
 }
 
-// describe says what a call to CodeArtifact does.
+// describe says what a call does.
 func describe(c localaws.Call) string {
 	in := func(member string) string { text, _ := c.Input[member].(string); return text }
 	switch {
@@ -91,6 +92,10 @@ func describe(c localaws.Call) string {
 		return c.Operation + " " + name(in("resourceArn"))
 	case in("packageGroup") != "":
 		return c.Operation + " " + in("domain") + in("packageGroup")
+	case in("environmentName") != "":
+		return c.Operation + " " + in("environmentName") + ", by " + c.Account
+	case in("id") != "":
+		return c.Operation + " " + in("id")
 	default:
 		return fmt.Sprintf("%s %s/%s %s", c.Operation, in("domain"), in("repository"), in("externalConnection"))
 	}
@@ -135,7 +140,7 @@ func (s *stage) report(failure *lambda.FunctionError) (report, error) {
 
 	writes := s.world.Writes()
 	for _, c := range writes[s.seenCalls:] {
-		if c.Service == "codeartifact" {
+		if c.Service != "events" {
 			r.writes = append(r.writes, describe(c))
 			s.say("server", "%s", describe(c))
 		}
@@ -157,22 +162,36 @@ func (s *stage) list(events []event, line func(event)) {
 	}
 }
 
-// kept finds what package-groups last concluded about a group that it keeps. That
-// makes no event, and is in its log.
-func (s *stage) kept(pattern string) (event, error) {
-	for _, text := range slices.Backward(s.deployed[groups].Logs()) {
+// kept finds what a function last concluded about something that it leaves as it
+// is. That makes no event, and is in its log.
+func (s *stage) kept(function, name string) (event, error) {
+	for _, text := range slices.Backward(s.deployed[function].Logs()) {
 		var line struct {
 			Message string
 			Finding event
 		}
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
-			return event{}, fmt.Errorf("reading the log of %s: %w", groups, err)
+			return event{}, fmt.Errorf("reading the log of %s: %w", function, err)
 		}
-		if f := line.Finding; line.Message == "finding" && f.Verdict == "compliant" && f.name() == "corp"+pattern {
+		if f := line.Finding; line.Message == "finding" && f.Verdict == "compliant" && f.name() == name {
 			return f, nil
 		}
 	}
-	return event{}, fmt.Errorf("the log of %s does not say that %s is kept", groups, pattern)
+	return event{}, fmt.Errorf("the log of %s does not say that %s is kept", function, name)
+}
+
+// metrics are those that a function last wrote.
+func (s *stage) metrics(function string) (map[string]any, error) {
+	for _, text := range slices.Backward(s.deployed[function].Logs()) {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			return nil, fmt.Errorf("reading the log of %s: %w", function, err)
+		}
+		if line["_aws"] != nil {
+			return line, nil
+		}
+	}
+	return nil, fmt.Errorf("the log of %s has no metrics", function)
 }
 
 // margin is where texts begin, and width where they are wrapped.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -23,6 +24,7 @@ import (
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/lambda"
+	"portcullis/shared/localaws/proton"
 )
 
 const (
@@ -36,14 +38,17 @@ const (
 	connections = "external-connections"
 	groups      = "package-groups"
 	origins     = "package-origins"
+	requests    = "proton-connections"
 )
 
-func functions() []string { return []string{connections, groups, origins} }
+func functions() []string { return []string{connections, groups, origins, requests} }
 
-// The rules in template.yaml that wake two of them.
+// The rules in template.yaml that wake all of them but package-groups.
 const (
 	connectionRule = "ExternalConnectionsAssociated"
 	groupRule      = "PackageOriginsGroupChanged"
+	statusRule     = "ProtonConnectionsStatus"
+	callRule       = "ProtonConnectionsCalls"
 )
 
 //go:embed policy.yaml
@@ -57,12 +62,14 @@ type stage struct {
 	dir      string // holds the binaries and the policy
 	world    *localaws.World
 	corp     codeartifact.Domain
+	proton   *proton.Service
 	events   *eventbridge.Service
 	deployed map[string]*lambda.Running // by name
 
-	// What the two rules did: the calls for which external-connections was woken, and
-	// what waits for package-origins. Both are read only while the events are idle.
-	woken []string
+	// What the rules did: the calls and statuses for which each function was woken at
+	// once, and what waits for package-origins. Both are read only while the events
+	// are idle.
+	woken map[string][]string
 	queue queue
 
 	seenEvents int // how many events and calls earlier scenes have told of
@@ -77,7 +84,10 @@ func newStage(ctx context.Context, out io.Writer, verbose bool) (_ *stage, err e
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{ctx: ctx, out: out, verbose: verbose, dir: dir, deployed: map[string]*lambda.Running{}, last: map[string]time.Time{}}
+	s := &stage{
+		ctx: ctx, out: out, verbose: verbose, dir: dir,
+		deployed: map[string]*lambda.Running{}, woken: map[string][]string{}, last: map[string]time.Time{},
+	}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -109,15 +119,24 @@ func newStage(ctx context.Context, out io.Writer, verbose bool) (_ *stage, err e
 	s.events.AddBus(account, region, bus)
 	packages := codeartifact.New(s.world)
 	s.estate(packages)
+	s.proton = proton.New(s.world, s.events)
+	s.proton.Assume(proton.Unknowns{EventsTo: proton.BothAccounts}) // AWS does not say to which
 	cloudtrail.New(s.world, packages, s.events)
 	if s.queue.delay, err = delayIn(template); err != nil {
 		return nil, err
 	}
-	if err := s.addRule(template, connectionRule, s.wakeConnections); err != nil {
-		return nil, err
-	}
-	if err := s.addRule(template, groupRule, s.enqueue); err != nil {
-		return nil, err
+	for _, rule := range []struct {
+		name   string
+		target func(event []byte)
+	}{
+		{connectionRule, s.wake(connections)},
+		{groupRule, s.enqueue},
+		{statusRule, s.wake(requests)},
+		{callRule, s.wake(requests)},
+	} {
+		if err := s.addRule(template, rule.name, rule.target); err != nil {
+			return nil, err
+		}
 	}
 	for _, f := range functions() {
 		if err := s.deploy(f, "monitor"); err != nil {
@@ -207,11 +226,16 @@ func (s *stage) addRule(template []byte, name string, target func(event []byte))
 	return s.events.AddRule(account, region, "default", eventbridge.Rule{Name: name, Pattern: pattern, Target: target})
 }
 
-func (s *stage) wakeConnections(event []byte) {
-	var call struct{ Detail struct{ EventName string } }
-	_ = json.Unmarshal(event, &call) // the function itself has to cope with what is no record
-	s.woken = append(s.woken, call.Detail.EventName)
-	<-s.deployed[connections].InvokeAsync(event)
+// wake is the target of a rule that wakes a function.
+func (s *stage) wake(name string) func(event []byte) {
+	return func(event []byte) {
+		var e struct {
+			Detail struct{ EventName, Status string }
+		}
+		_ = json.Unmarshal(event, &e) // the function itself has to cope with what is no record
+		s.woken[name] = append(s.woken[name], cmp.Or(e.Detail.EventName, e.Detail.Status))
+		<-s.deployed[name].InvokeAsync(event)
+	}
 }
 
 // sweep wakes a function as the schedule does, prints what it reported on the
@@ -228,11 +252,10 @@ func (s *stage) sweep(name string) (report, error) {
 // person makes a call as somebody with the AWS CLI does. The input is data, as
 // an undo holds it, or what encodes to that.
 func (s *stage) person(operation string, input any) error {
-	who := s.world.Account(account)
 	client := sdk.New(sdk.Options{
 		Region: region, BaseEndpoint: aws.String(s.world.URL()),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: who.AccessKeyID, SecretAccessKey: who.SecretAccessKey, SessionToken: who.SessionToken}, nil
+			return s.credentials(account), nil
 		}),
 	})
 	switch operation {
@@ -247,6 +270,11 @@ func (s *stage) person(operation string, input any) error {
 	default:
 		return fmt.Errorf("nobody in this play calls %s", operation)
 	}
+}
+
+func (s *stage) credentials(account string) aws.Credentials {
+	who := s.world.Account(account)
+	return aws.Credentials{AccessKeyID: who.AccessKeyID, SecretAccessKey: who.SecretAccessKey, SessionToken: who.SessionToken}
 }
 
 func send[In, Out any](ctx context.Context, call func(context.Context, *In, ...func(*sdk.Options)) (*Out, error), input any) error {

@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	sections = "external_connections: {allow: []}\npackage_groups: {min_age: 14d, grace: 14d}\npackage_origins: {guard: []}\n"
+	sections = "external_connections: {allow: []}\npackage_groups: {min_age: 14d, grace: 14d}\npackage_origins: {guard: []}\n" +
+		"proton_connections: {approve: [], rejected_after: 7d, pending_after: 30d}\n"
 	valid    = "version: 1\nlimits: {count: 10, share: 10%}\n" + sections
 	doubtful = "version: 1\nlimits: {count: 10, share: 10%}\nenforce_on: []\n" + sections
-	partial  = "version: 1\nlimits: {count: 10, share: 10%}\npackage_groups: {min_age: 14d, grace: 14d}\n"
+	partial  = "version: 1\nlimits: {count: 10, share: 10%}\npackage_groups: {min_age: 14d, grace: 14d}\npackage_origins: {guard: []}\n"
 	wrong    = "version: 1\nlimits: {count: 10, share: 10}\nexternal_connections:\n  alow: []\n"
 )
 
@@ -37,7 +38,7 @@ func TestCommandLine(t *testing.T) {
 		{"warns about a valid policy", "policy check doubtful.yaml", ok, "^doubtful.yaml is valid", "^warning: doubtful.yaml:3:13: enforce_on is an empty list.*\n$"},
 		{"tells every problem, each on a line", "policy check wrong.yaml", found, "^$", "(?s)^wrong.yaml:2:28: .+\nwrong.yaml:4:3: .+\n$"},
 		{"tells which controls would not start for want of their section", "policy check partial.yaml", found, "^$",
-			"^partial.yaml: section external_connections .+ unless ExternalConnectionsMode is off\npartial.yaml: section package_origins .+ unless PackageOriginsMode is off\n$"},
+			"^partial.yaml: section external_connections .+ unless ExternalConnectionsMode is off\npartial.yaml: section proton_connections .+ unless ProtonConnectionsMode is off\n$"},
 		{"tells that a file is missing", "policy check missing.yaml", found, "^$", "missing.yaml: no such file"},
 		{"takes one file only", "policy check valid.yaml wrong.yaml", usage, "^$", `it takes one file, not "valid.yaml wrong.yaml"`},
 		{"takes no option for a file", "policy check --quiet", usage, "^$", `it takes one file, not "--quiet"`},

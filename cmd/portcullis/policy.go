@@ -51,6 +51,7 @@ func missingSections(p *policy.Policy) []string {
 		{"external_connections", "ExternalConnectionsMode", p.ExternalConnections != nil},
 		{"package_groups", "PackageGroupsMode", p.PackageGroups != nil},
 		{"package_origins", "PackageOriginsMode", p.PackageOrigins != nil},
+		{"proton_connections", "ProtonConnectionsMode", p.ProtonConnections != nil},
 	} {
 		if !section.there {
 			missing = append(missing, fmt.Sprintf("section %s is missing: add it, because its control does not start without it unless %s is off", section.name, section.parameter))

@@ -152,7 +152,7 @@ func TestHostileEvents(t *testing.T) {
 		e[key] = value
 		return e
 	}
-	whole := payload(t, good)
+	whole, long := payload(t, good), strings.Repeat("a", 1<<20)
 	for _, row := range []struct {
 		name    string
 		payload string
@@ -178,15 +178,30 @@ func TestHostileEvents(t *testing.T) {
 		{"a path in the repository", payload(t, parameters(map[string]any{"repository": "../corp/app"})), false},
 		{"an owner that is no account", payload(t, parameters(map[string]any{"domainOwner": "*"})), false},
 		{"the event name is missing", payload(t, with(good, map[string]any{"eventName": nil})), false},
+		{"a megabyte of repository", payload(t, parameters(map[string]any{"repository": long})), false},
+		{"a megabyte of domain", payload(t, parameters(map[string]any{"domain": long})), false},
+		{"a megabyte of owner", payload(t, parameters(map[string]any{"domainOwner": long})), false},
+		{"a megabyte of account", payload(t, envelope("account", long)), false},
+		{"a megabyte of Region", payload(t, with(envelope("region", "eu-"+long+"-1"), map[string]any{"awsRegion": "eu-" + long + "-1"})), false},
+		{"a megabyte of number in place of a source", `{"source":` + strings.Repeat("1", 1<<20) + `}`, false},
+		{"a sweep requested by a megabyte", `{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"` + long + `"}}`, false},
 		{"a sweep requested by nobody", `{"source":"portcullis","detail-type":"Sweep Requested","detail":{}}`, false},
 		{"the call failed", payload(t, with(good, map[string]any{"errorCode": "AccessDeniedException"})), true},
+		{"a call that failed with a megabyte of code", payload(t, with(good, map[string]any{"errorCode": long})), true},
+		{"a call that failed with a megabyte of id", payload(t, with(good, map[string]any{"errorCode": "AccessDenied", "sharedEventID": long})), true},
 		{"a replay from an archive", payload(t, envelope("replay-name", "r")), true},
+		{"a replay with a megabyte of id", `{"replay-name":"r","id":"` + long + `"}`, true},
+		{"a replay from another account's archive", strings.Replace(payload(t, envelope("replay-name", "r")), `"account":"`+home, `"account":"`+partner, 1), true},
+		{"somebody else's event of another account", `{"source":"aws.ec2","detail-type":"x","account":"` + partner + `","region":"us-east-1","detail":{}}`, true},
 		{"another event of CodeArtifact", payload(t, with(good, map[string]any{"eventName": "CreateRepository"})), true},
 		{"our own removal", payload(t, with(good, map[string]any{"eventName": "DisassociateExternalConnection"})), true},
 		{"a call of our own role", payload(t, with(good, map[string]any{"userIdentity": map[string]any{"accountId": home, "sessionContext": map[string]any{
 			"sessionIssuer": map[string]any{"arn": "arn:aws:iam::" + home + ":role/portcullis"}}}})), true},
 		{"an event of somebody else", `{"source":"aws.ec2","detail-type":"EC2 Instance State-change Notification","detail":{}}`, true},
-		{"a megabyte of it", `{"source":"x","detail":"` + strings.Repeat("a", 1<<20-100) + `"}`, true},
+		{"a megabyte of detail", `{"source":"x","detail":"` + long + `"}`, true},
+		{"a megabyte of source", `{"source":"` + long + `"}`, true},
+		{"a megabyte of detail-type", `{"detail-type":"` + long + `"}`, true},
+		{"a megabyte of another call", payload(t, with(good, map[string]any{"eventName": long})), true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -200,6 +215,13 @@ func TestHostileEvents(t *testing.T) {
 			if err != nil && (!errors.As(err, &failure) || strings.HasPrefix(failure.Type, "Runtime.")) {
 				t.Errorf("it did not refuse, it broke: %v", err)
 			}
+			if failure != nil && len(failure.Message) > 4<<10 {
+				t.Errorf("the failure is told in %d bytes", len(failure.Message))
+			}
+			if ignored := s.metrics()["Ignored"]; row.ignored && ignored != 1.0 {
+				t.Errorf("the metric says ignored: %v", ignored)
+			}
+			wantShortLines(t, s)
 			if calls := s.ArtifactCalls(); len(calls) != 0 {
 				t.Errorf("calls: %q", calls)
 			}
@@ -210,14 +232,72 @@ func TestHostileEvents(t *testing.T) {
 	}
 }
 
-func TestAnEventThatCannotBeReadEndsInTheFailureQueue(t *testing.T) {
+func TestAnEventThatCannotBeReadOrJudgedEndsInTheFailureQueue(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		event map[string]any
+		says  string
+	}{
+		{"not read", with(associated("app"), map[string]any{"requestParameters": nil}), "event cannot be read"},
+		{"not judged", associated("app"), "could not be judged"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, "enforce", everything)
+			s.repo("app", "public:npmjs")
+			s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Kind: localaws.Fail(403, "AccessDeniedException", "no")})
+			<-s.Function.InvokeAsync([]byte(payload(t, row.event)))
+			failures := s.Function.Failures()
+			if len(failures) != 1 || !strings.Contains(string(failures[0].RequestPayload), "AssociateExternalConnection") ||
+				!strings.Contains(string(failures[0].ResponsePayload), row.says) {
+				t.Errorf("failure queue: %+v", failures)
+			}
+			s.wantWrites()
+		})
+	}
+}
+
+// An event run looked at one repository. Its metrics say nothing of the estate.
+func TestAnEventRunDoesNotSayThatTheEstateIsAsItShouldBe(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "enforce", everything)
-	<-s.Function.InvokeAsync([]byte(payload(t, with(associated("app"), map[string]any{"requestParameters": nil}))))
-	failures := s.Function.Failures()
-	if len(failures) != 1 || !strings.Contains(string(failures[0].RequestPayload), "AssociateExternalConnection") {
-		t.Errorf("failure queue: %+v", failures)
+	s.repo("npm-store", "public:npmjs")
+	if _, err := s.Invoke(payload(t, associated("npm-store"))); err != nil {
+		t.Fatal(err)
 	}
+	m := s.metrics()
+	for _, name := range []string{"Complete", "Looked", "Violations"} {
+		if value, said := m[name]; said {
+			t.Errorf("the metrics say %s: %v", name, value)
+		}
+	}
+	if m["Applied"] != 0.0 || m["Ignored"] != 0.0 {
+		t.Errorf("metrics: %v", m)
+	}
+}
+
+// metrics returns the last line that CloudWatch makes metrics from.
+func (s *stage) metrics() (last map[string]any) {
+	for _, line := range s.Function.Logs() {
+		var m map[string]any
+		if json.Unmarshal([]byte(line), &m) == nil && m["_aws"] != nil {
+			last = m
+		}
+	}
+	return last
+}
+
+// Most callers have no role, and a function that was not told its own has none to
+// compare: the one is not the other.
+func TestACallWithoutARoleIsNotTakenForTheFunctionsOwn(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", everything, endtoend.Env("ROLE_ARN", ""))
+	s.repo("app", "public:npmjs")
+	if _, err := s.Invoke(payload(t, associated("app"))); err != nil {
+		t.Fatal(err)
+	}
+	s.wantWrites(disconnect("app", "public:npmjs"))
 }
 
 // The spelling of the parameters is not documented: AWS's published records of

@@ -230,6 +230,31 @@ func TestAWaiverRunsOutByTheClockOfAWS(t *testing.T) {
 	}
 }
 
+func TestASweepTellsTheEndOfWaivers(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "monitor", everything) // nothing is connected: the waiver waives nothing
+	s.Sweep()
+	s.World.Advance(11 * 24 * time.Hour)
+	if _, err := s.Invoke(payload(t, associated("app"))); err != nil { // not for an event
+		t.Fatal(err)
+	}
+	s.Sweep()
+	var told []string
+	for _, line := range s.Function.Logs() {
+		var record struct{ Level, Message, Text string }
+		if json.Unmarshal([]byte(line), &record) == nil && record.Message == "waiver" {
+			told = append(told, record.Level+" "+record.Text)
+		}
+	}
+	want := []string{
+		"WARN waiver legacy of team-web ends on 2026-11-30",
+		"WARN waiver legacy of team-web is over since 2026-12-01: renew it or take it out of the policy",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
 func TestWithoutAWSsTimeAWaiverIsNotJudged(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "enforce", everything)

@@ -103,6 +103,7 @@ func (s *Stage) Deploy(mode, policy string, options ...Option) {
 // Summary is what an invocation returns.
 type Summary struct {
 	Complete      bool
+	Gone          bool
 	Looked        int
 	Wanted        int
 	Allowed       int

@@ -2,7 +2,7 @@ package awsio
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -12,17 +12,23 @@ import (
 // Clock tells the time as AWS's answers told it. Waivers and ages are judged by
 // it and not by the machine's clock, which nobody in this program can vouch for.
 // The zero Clock has not heard the time yet.
-type Clock struct{ nanos atomic.Int64 }
+type Clock struct {
+	mu               sync.Mutex
+	earliest, latest time.Time
+}
 
 // Now returns the earliest date that an answer carried, with a resolution of one
 // second, or the zero time if none did. A run is short, so it is late by minutes
-// at most; and one answer that is dated ahead of the others cannot end a waiver or
-// make a resource old.
+// at most. Dates that lie more than an hour apart contradict each other, and then
+// the time is not known: neither a date ahead of the others can end a waiver, nor
+// one behind them make a mark older than it is.
 func (c *Clock) Now() time.Time {
-	if n := c.nanos.Load(); n != 0 {
-		return time.Unix(0, n).UTC()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.latest.Sub(c.earliest) > time.Hour {
+		return time.Time{}
 	}
-	return time.Time{}
+	return c.earliest
 }
 
 // listen sets the clock by the Date header of answers that the SDK understood and
@@ -43,10 +49,13 @@ func (c *Clock) listen(stack *middleware.Stack) error {
 }
 
 func (c *Clock) hear(at time.Time) {
-	for {
-		old := c.nanos.Load()
-		if old != 0 && at.UnixNano() >= old || c.nanos.CompareAndSwap(old, at.UnixNano()) {
-			return
-		}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at = at.UTC()
+	if c.earliest.IsZero() || at.Before(c.earliest) {
+		c.earliest = at
+	}
+	if at.After(c.latest) {
+		c.latest = at
 	}
 }

@@ -71,6 +71,8 @@ type Look struct {
 
 	// Undo takes the place of the action's undo where Restore is not empty.
 	Undo []Call
+
+	Remark string // what a person should know beside that
 }
 
 // Recorder keeps what was about to be done and what became of it.
@@ -136,6 +138,9 @@ func apply(ctx, begin context.Context, a Action, actor Actor, rec Recorder) Outc
 		return o
 	}
 	o.Status, o.Code, o.Detail = judge(answer, err, look.Done, unseen)
+	if look.Remark != "" {
+		o.Detail += "; " + look.Remark
+	}
 	return o
 }
 

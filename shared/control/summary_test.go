@@ -93,6 +93,7 @@ func TestASummaryIsAnErrorWhere(t *testing.T) {
 		}, nil},
 		{"nothing, if an event was looked into", func(s *control.Summary) { s.Cause, s.Complete = "event", true }, nil},
 		{"nothing, if an event was ignored", func(s *control.Summary) { s.Cause, s.Ignored = "event", "the control is off" }, nil},
+		{"nothing, if the service that an event is about is gone", func(s *control.Summary) { s.Cause, s.Gone = "event", true }, nil},
 		{"what an event names could not be read", func(s *control.Summary) { s.Cause = "event" }, []string{"could not be judged"}},
 		{"an intent was not recorded", func(s *control.Summary) {
 			s.Add(control.Plan{}, true, control.Gated{}, []control.Outcome{{Status: control.Withheld, Code: "not-recorded"}, {Status: control.Withheld, Code: "not-recorded"}})

@@ -124,14 +124,14 @@ func judge(scope control.Scope, repo Repository, connection string, p policy.Ext
 			return f
 		case w.InForce(now):
 			f.Verdict, f.Code, f.Waiver = control.Waived, "waived", w.ID
-			f.Reason = fmt.Sprintf("%s is connected to %s: waiver %s of %s holds until %s (%s)", repo.Name, connection, w.ID, w.Owner, day(w.Expires), w.Reason)
+			f.Reason = fmt.Sprintf("%s is connected to %s: waiver %s of %s holds until %s (%s)", repo.Name, connection, w.ID, w.Owner, w.LastDay(), w.Reason)
 			if w.EndsSoon(now) {
-				f.Notes = []string{fmt.Sprintf("waiver %s ends on %s; after that the connection is a violation", w.ID, day(w.Expires))}
+				f.Notes = []string{fmt.Sprintf("waiver %s ends on %s; after that the connection is a violation", w.ID, w.LastDay())}
 			}
 			return f
 		default:
 			f.Waiver = w.ID
-			f.Notes = append(f.Notes, fmt.Sprintf("waiver %s of %s ran out on %s", w.ID, w.Owner, day(w.Expires)))
+			f.Notes = append(f.Notes, fmt.Sprintf("waiver %s of %s ran out on %s", w.ID, w.Owner, w.LastDay()))
 		}
 	}
 
@@ -201,9 +201,6 @@ func disassociate(f control.Finding, repo Repository) control.Action {
 		Undo:   []control.Call{{Service: "codeartifact", Operation: "AssociateExternalConnection", Input: input}},
 	}
 }
-
-// day is the last day on which a waiver that ends at the given instant holds.
-func day(end time.Time) string { return end.Add(-time.Nanosecond).UTC().Format(time.DateOnly) }
 
 func order(resourceA, subjectA, resourceB, subjectB string) int {
 	if c := strings.Compare(resourceA, resourceB); c != 0 {

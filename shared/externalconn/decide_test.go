@@ -207,9 +207,21 @@ func TestWhoHasAnotherWayToTheRegistryLosesNothing(t *testing.T) {
 		t.Errorf("%s of %s: %q lose it, want corp/a only", f.Subject, f.Resource, got.Downstream)
 	}
 
-	// Another violation is no way that stays.
+	// A way to one registry is none to another.
+	seen.Connected[1] = connected("web", "public:pypi")
 	d.add(name("b"), []string{"web"})
-	seen.Connected = seen.Connected[:2]
+	lose := map[string][]string{}
+	for _, f := range Decide(seen, rules(t), noon).Findings {
+		if f.Verdict == control.Violation {
+			lose[f.Subject] = f.Details.(details).Downstream
+		}
+	}
+	if diff := cmp.Diff(map[string][]string{"public:npmjs": {"corp/a"}, "public:pypi": {"corp/b", "corp/c"}}, lose); diff != "" {
+		t.Errorf("who loses which registry (-want +got):\n%s", diff)
+	}
+
+	// Another violation is no way that stays.
+	seen.Connected = []Repository{connected("app", "public:npmjs"), connected("web", "public:npmjs")}
 	f = Decide(seen, rules(t), noon).Findings[0]
 	if got := f.Details.(details); !slices.Equal(got.Downstream, []string{"corp/a", "corp/b", "corp/c"}) {
 		t.Errorf("without a gateway, %q lose it", got.Downstream)

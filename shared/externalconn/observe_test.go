@@ -55,7 +55,7 @@ func (r *registry) domain(name string) {
 	r.in[name] = []types.RepositorySummary{}
 }
 
-func (r *registry) add(account, domain, name, connection string) *types.RepositoryDescription {
+func (r *registry) add(account, domain, name, connection string) {
 	summary := listed(account, domain, name)
 	r.administered = append(r.administered, summary)
 	if account == owner {
@@ -69,7 +69,6 @@ func (r *registry) add(account, domain, name, connection string) *types.Reposito
 		d.ExternalConnections = append(d.ExternalConnections, types.RepositoryExternalConnectionInfo{ExternalConnectionName: &connection})
 	}
 	r.described[account+"/"+domain+"/"+name] = d
-	return d
 }
 
 func listed(account, domain, name string) types.RepositorySummary {
@@ -211,6 +210,10 @@ func TestObserveAll(t *testing.T) {
 	listing := func(entry types.RepositorySummary) func(*registry) {
 		return func(r *registry) { r.in["corp"] = append(r.in["corp"], entry) }
 	}
+	withoutTheirs := seen{[]string{app, tool}, 1, []string{repos + "malformed"}, nil}
+	administering := func(entry types.RepositorySummary) func(*registry) {
+		return func(r *registry) { r.administered = append(r.administered, entry) }
+	}
 	describing := func(change func(*types.RepositoryDescription)) func(*registry) {
 		return func(r *registry) { change(r.described[app]) }
 	}
@@ -256,10 +259,11 @@ func TestObserveAll(t *testing.T) {
 			seen{[]string{app, tool}, 1, []string{repos + "access-denied"}, nil}},
 		{"does not know any domain where it cannot list one", func(r *registry) { r.trouble = refusing("ListRepositoriesInDomain") },
 			seen{[]string{ours}, 0, []string{owner + ":domain/corp access-denied", owner + ":domain/lab access-denied"}, []string{corp, owner + "/lab", theirs}}},
-		{"does not take a missing list of what it administers for none", func(r *registry) { r.administered = nil },
-			seen{[]string{app, tool}, 1, []string{repos + "malformed"}, nil}},
-		{"refuses a list of what it administers with an entry of nothing", func(r *registry) { r.administered = append(r.administered, types.RepositorySummary{}) },
-			seen{[]string{app, tool}, 1, []string{repos + "malformed"}, nil}},
+		{"does not take a missing list of what it administers for none", func(r *registry) { r.administered = nil }, withoutTheirs},
+		{"refuses a list of what it administers with an entry without an owner", administering(listed("", "corp", "x")), withoutTheirs},
+		{"refuses a list of what it administers with an entry without a domain", administering(listed(partner, "", "x")), withoutTheirs},
+		{"refuses a list of what it administers with an entry without a name", administering(listed(partner, "corp", "")), withoutTheirs},
+		{"refuses a list of what it administers with an entry of nothing", administering(types.RepositorySummary{}), withoutTheirs},
 		{"leaves a domain of its own to the list of that domain", func(r *registry) { r.in["corp"] = []types.RepositorySummary{} },
 			seen{[]string{tool, ours}, 0, nil, []string{theirs}}},
 

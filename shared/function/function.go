@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -153,9 +154,9 @@ func (r *Run) Finish(ctx context.Context) ([]byte, error) {
 		for _, w := range r.waivers {
 			switch {
 			case !w.InForce(now):
-				r.Report.Remark(ctx, "waiver", fmt.Sprintf("waiver %s of %s is over since %s: renew it or take it out of the policy", w.ID, w.Owner, w.Expires.Format("2006-01-02")))
+				r.Report.Remark(ctx, "waiver", fmt.Sprintf("waiver %s of %s is over since %s: renew it or take it out of the policy", w.ID, w.Owner, w.Expires.Format(time.DateOnly)))
 			case w.EndsSoon(now):
-				r.Report.Remark(ctx, "waiver", fmt.Sprintf("waiver %s of %s ends on %s", w.ID, w.Owner, w.Expires.Format("2006-01-02")))
+				r.Report.Remark(ctx, "waiver", fmt.Sprintf("waiver %s of %s ends on %s", w.ID, w.Owner, w.LastDay()))
 			}
 		}
 	}

@@ -235,7 +235,7 @@ func TestARefusalIsShort(t *testing.T) {
 	if err := f.Refuse(ctx, long); len(err.Error()) > 4096 || !strings.HasPrefix(err.Error(), trigger.ErrUnreadable.Error()) {
 		t.Errorf("an error of %d bytes", len(err.Error()))
 	}
-	if err := f.Refuse(ctx, trigger.ErrUnreadable); err != trigger.ErrUnreadable {
+	if err := f.Refuse(ctx, trigger.ErrUnreadable); !errors.Is(err, trigger.ErrUnreadable) {
 		t.Errorf("an error that is short became %v", err)
 	}
 	for line := range strings.Lines(out.String()) {

@@ -18,8 +18,13 @@ type actor struct {
 	observer
 	write Writer
 
-	// deleted is what AWS said that the deletions of this run deleted, by action.
-	deleted map[string]*types.PackageGroupDescription
+	// By action: that AWS accepted the deletion, and what it said that it deleted.
+	accepted map[string]bool
+	deleted  map[string]*types.PackageGroupDescription
+}
+
+func newActor(o observer, write Writer) *actor {
+	return &actor{observer: o, write: write, accepted: map[string]bool{}, deleted: map[string]*types.PackageGroupDescription{}}
 }
 
 func (a *actor) Recheck(ctx context.Context, action control.Action) control.Plan {
@@ -47,7 +52,7 @@ func (a *actor) Write(ctx context.Context, action control.Action) (control.Answe
 		var out *codeartifact.DeletePackageGroupOutput
 		out, err = a.write.DeletePackageGroup(ctx, &codeartifact.DeletePackageGroupInput{Domain: &domain.Name, DomainOwner: &domain.Owner, PackageGroup: &pattern})
 		if err == nil {
-			a.deleted[action.ID] = out.PackageGroup
+			a.accepted[action.ID], a.deleted[action.ID] = true, out.PackageGroup
 		}
 	default:
 		return control.Refused, fmt.Errorf("%s is not an operation of this control", action.Call.Operation)
@@ -86,8 +91,9 @@ func (a *actor) Verify(ctx context.Context, action control.Action) (control.Look
 // with it; the look finds that, and says what restores it.
 func (a *actor) verifyDeletion(ctx context.Context, action control.Action, d Domain, pattern string) (control.Look, error) {
 	before := action.Before.(snapshot)
-	look := control.Look{Done: true}
-	if gone := a.deleted[action.ID]; gone != nil {
+	gone := a.deleted[action.ID]
+	var look control.Look
+	if gone != nil {
 		look.Restore, look.Undo = compare(d, before, gone)
 	}
 
@@ -96,27 +102,26 @@ func (a *actor) verifyDeletion(ctx context.Context, action control.Action, d Dom
 		return look, fmt.Errorf("listing the groups again: %w", err)
 	}
 	now, there := tree.Groups[pattern]
-	if there && now.Created.UnixMilli() != before.Created.UnixMilli() {
-		return look, nil // somebody has made it anew since
+	anew := there && now.Created.UnixMilli() != before.Created.UnixMilli() // somebody was quick
+	look.Done = !there || anew
+	if look.Done && gone == nil {
+		look.Remark = "what was deleted could not be compared with what was decided on"
 	}
-	if there {
-		if look.Restore != "" {
-			return look, nil
-		}
-		// Deletions take a while to show:
-		// https://docs.aws.amazon.com/codeartifact/latest/ug/package-groups.html
-		if a.deleted[action.ID] != nil {
-			return look, nil // AWS's answer described what it deleted
-		}
-		return control.Look{}, fmt.Errorf("the group is still listed, and a deletion takes a while to show")
+	if look.Restore != "" || anew {
+		return look, nil
 	}
 
 	slipped, err := a.packages(ctx, d, pattern, true)
-	if err != nil {
+	switch {
+	case err != nil:
 		return look, fmt.Errorf("listing what the group would hold: %w", err)
-	}
-	if len(slipped) > 0 && look.Restore == "" {
+	case len(slipped) > 0 && (gone != nil || look.Done):
 		look.Restore, look.Undo = "a package came in at the moment of the deletion: "+slipped[0], action.Undo
+	case there:
+		// https://docs.aws.amazon.com/codeartifact/latest/ug/package-groups.html
+		return look, fmt.Errorf("the group is still listed, and a deletion takes a while to show")
+	case gone == nil && a.accepted[action.ID]:
+		return look, fmt.Errorf("AWS's answer does not say what it deleted, so it could not be compared")
 	}
 	return look, nil
 }
@@ -132,12 +137,19 @@ func compare(d Domain, before snapshot, gone *types.PackageGroupDescription) (st
 	if p := aws.ToString(gone.Pattern); p != before.Pattern {
 		differs = append(differs, fmt.Sprintf("AWS says that it deleted %q", p))
 	}
+	if gone.Parent == nil || aws.ToString(gone.Parent.Pattern) != before.Parent {
+		differs = append(differs, fmt.Sprintf("its parent is not %s any more", before.Parent))
+	}
 	set := map[string]string{}
 	unknownLists := []string{}
 	for _, r := range restrictions {
-		var mode string
+		var mode, effective string
 		if gone.OriginConfiguration != nil {
 			mode = string(gone.OriginConfiguration.Restrictions[r].Mode)
+			effective = string(gone.OriginConfiguration.Restrictions[r].EffectiveMode)
+		}
+		if mode == string(Inherit) && effective != string(before.Controls[r].Effective) {
+			differs = append(differs, fmt.Sprintf("%s was %q by inheritance, where %q was decided on", r, effective, before.Controls[r].Effective))
 		}
 		if mode != string(Inherit) {
 			differs = append(differs, fmt.Sprintf("%s was %q", r, mode))

@@ -185,7 +185,7 @@ func decideOne(plan *control.Plan, scope control.Scope, seen Seen, g Group, p po
 		if marked {
 			stale := f
 			stale.ID, stale.Subject = control.FindingID(Name, g.ARN, "mark"), "mark"
-			stale.Verdict, stale.Code, stale.Reason = control.Violation, "stale-mark", f.Reason+"; it still bears our mark"
+			stale.Verdict, stale.Code, stale.Reason = control.Violation, "stale-mark", fmt.Sprintf("%s bears our mark, although %s", what, strings.TrimPrefix(keep.reason, "kept: "))
 			plan.Findings = append(plan.Findings, stale)
 			plan.Actions = append(plan.Actions, unmark(stale, seen.Tree.Domain, g, look))
 		}

@@ -25,7 +25,8 @@ const (
 	Inherit  Mode = "INHERIT"
 )
 
-// Restrictions are the three kinds, in the order in which they are told.
+// restrictions are the three kinds, by their names in the API, in the order in
+// which they are told.
 var restrictions = [...]string{"PUBLISH", "EXTERNAL_UPSTREAM", "INTERNAL_UPSTREAM"}
 
 // Control is the mode of one kind of restriction of a group.

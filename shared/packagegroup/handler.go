@@ -4,9 +4,9 @@ import (
 	"context"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
-	"github.com/aws/aws-sdk-go-v2/service/codeartifact/types"
 
 	"portcullis/shared/control"
 	"portcullis/shared/function"
@@ -48,11 +48,10 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		api: codeartifact.NewFromConfig(run.Session.Reads), scope: run.Scope, clock: run.Session.Clock,
 		policy: section(h.Policy), claims: claims(h.Policy),
 	}
-	plan := Decide(o.all(look), o.policy, o.clock.Now())
-	run.CarryOut(ctx, begin, plan, complete(plan), &actor{
-		observer: o, write: codeartifact.NewFromConfig(run.Session.Writes), deleted: map[string]*types.PackageGroupDescription{},
-	})
-	run.Summary.Details = tally(plan)
+	seen := o.all(look)
+	plan := Decide(seen, o.policy, o.clock.Now())
+	run.CarryOut(ctx, begin, plan, complete(plan), newActor(o, codeartifact.NewFromConfig(run.Session.Writes)))
+	run.Summary.Details = tally(plan, seen, o.policy, o.clock.Now())
 	return run.Finish(ctx)
 }
 
@@ -71,24 +70,31 @@ type counts struct {
 	Kept map[string]int `json:"kept"` // by the code of the condition that keeps them
 
 	// Freeable is how many more groups would be looked at closely under another
-	// policy: by the key that would have to change.
+	// policy: by the one key that would have to change. Those that hold something
+	// would still be kept.
 	Freeable map[string]int `json:"freeable"`
 }
 
-func tally(p control.Plan) counts {
+func tally(p control.Plan, seen Observation, rules policy.PackageGroups, now time.Time) counts {
 	c := counts{Kept: map[string]int{}, Freeable: map[string]int{}}
 	for _, f := range p.Findings {
 		if f.Verdict == control.Compliant {
 			c.Kept[f.Code]++
 		}
 	}
-	// These two conditions come last among those that the list tells, so nothing
-	// but an opt-out stands between these groups and a close look.
-	if n := c.Kept["lookalikes"]; n > 0 {
-		c.Freeable["lookalikes: ignore"] = n
-	}
-	if n := c.Kept["children"]; n > 0 {
-		c.Freeable["children: prune"] = n
+	for key, change := range map[string]func(*policy.PackageGroups){
+		"lookalikes: ignore": func(p *policy.PackageGroups) { p.IgnoreLookalikes = true },
+		"children: prune":    func(p *policy.PackageGroups) { p.PruneParents = true },
+	} {
+		other := rules
+		change(&other)
+		for _, d := range seen.Domains {
+			for _, g := range d.Tree.Groups {
+				if screen(d.Tree, g, rules, now).code != "" && screen(d.Tree, g, other, now).code == "" {
+					c.Freeable[key]++
+				}
+			}
+		}
 	}
 	return c
 }

@@ -1,14 +1,17 @@
 package packagegroup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
 	"github.com/aws/aws-sdk-go-v2/service/codeartifact/types"
+	"golang.org/x/sync/errgroup"
 
 	"portcullis/shared/awsio"
 	"portcullis/shared/control"
@@ -78,6 +81,7 @@ func (o *observer) all(ctx context.Context) Observation {
 	if err != nil {
 		out.Unread = append(out.Unread, o.unread(ctx, o.arn(Domain{Owner: o.scope.Account}, "domain/*"), "the domains of the account could not be listed", err))
 	}
+	var ours []Domain
 	for _, d := range domains.Items() {
 		if strings.EqualFold(string(d.Status), "Deleted") {
 			continue
@@ -88,51 +92,101 @@ func (o *observer) all(ctx context.Context) Observation {
 				awsio.ErrMalformed(fmt.Sprintf("domain %q with owner %q", domain.Name, domain.Owner))))
 			continue
 		}
-		o.domain(ctx, domain, "", &out)
+		ours = append(ours, domain)
+	}
+
+	// Side by side, so that a domain that answers badly does not hold up the others.
+	seen, unread := make([]*Seen, len(ours)), make([]*Unread, len(ours))
+	var workers errgroup.Group
+	workers.SetLimit(awsio.Workers / lookers)
+	for i, d := range ours {
+		workers.Go(func() error {
+			seen[i], unread[i] = o.domain(ctx, d, "")
+			return nil
+		})
+	}
+	_ = workers.Wait() // they keep their own errors
+	for i := range ours {
+		out.add(seen[i], unread[i])
 	}
 	return out
 }
 
-// one reads the tree of a domain, and of its groups looks closely at one.
+func (o *Observation) add(s *Seen, u *Unread) {
+	if s != nil {
+		o.Domains = append(o.Domains, *s)
+	}
+	if u != nil {
+		o.Unread = append(o.Unread, *u)
+	}
+}
+
+// one reads a domain for the second reading of one of its groups. The tree is read
+// again when everything else is, so that what a deletion rests on most, the modes
+// and the parent, is the newest of it.
 func (o *observer) one(ctx context.Context, d Domain, pattern string) Observation {
 	out := Observation{Scope: o.scope, Only: pattern}
-	o.domain(ctx, d, pattern, &out)
+	seen, unread := o.domain(ctx, d, pattern)
+	if seen != nil {
+		if tree, err := o.tree(ctx, d); err != nil {
+			seen, unread = nil, o.treeless(ctx, d, err)
+		} else {
+			seen.Tree = tree
+		}
+	}
+	out.add(seen, unread)
 	return out
 }
+
+// lookers is how many groups of one domain are looked at closely at a time.
+const lookers = 4
 
 // domain reads one domain: its tree, and what no condition keeps by the tree
 // alone. No call is spent on the other groups.
-func (o *observer) domain(ctx context.Context, d Domain, only string, out *Observation) {
+func (o *observer) domain(ctx context.Context, d Domain, only string) (*Seen, *Unread) {
 	tree, err := o.tree(ctx, d)
 	if err != nil {
-		out.Unread = append(out.Unread, o.unread(ctx, o.arn(d, "domain/"+d.Name), fmt.Sprintf("the package groups of domain %s could not be listed", d.Name), err))
-		return
+		return nil, o.treeless(ctx, d, err)
 	}
-	seen := Seen{Tree: tree, Close: map[string]Close{}}
-	var claimed map[string]string
-	var unclaimed *Unread
+	var candidates []string
 	now := o.clock.Now()
 	for _, pattern := range patterns(tree) {
-		if only != "" && pattern != only {
-			continue
+		if (only == "" || pattern == only) && screen(tree, tree.Groups[pattern], o.policy, now).code == "" {
+			candidates = append(candidates, pattern)
 		}
-		if kept := screen(tree, tree.Groups[pattern], o.policy, now); kept.code != "" {
-			continue
-		}
-		if claimed == nil && unclaimed == nil {
-			if claimed, err = o.claimed(ctx, d); err != nil {
-				u := o.unread(ctx, o.arn(d, "domain/"+d.Name), "it is not known which groups the packages of package_origins resolve to", err)
-				unclaimed = &u
-			}
-		}
-		c := Close{Unread: unclaimed}
-		if c.Unread == nil {
-			c = o.look(ctx, d, tree.Groups[pattern])
-			c.Claim = claimed[pattern]
-		}
-		seen.Close[pattern] = c
 	}
-	out.Domains = append(out.Domains, seen)
+	seen := &Seen{Tree: tree, Close: map[string]Close{}}
+	if candidates == nil {
+		return seen, nil
+	}
+	claimed, err := o.claimed(ctx, d)
+	if err != nil {
+		u := o.unread(ctx, o.arn(d, "domain/"+d.Name), "it is not known which groups the packages of package_origins resolve to", err)
+		for _, pattern := range candidates {
+			seen.Close[pattern] = Close{Unread: &u}
+		}
+		return seen, nil
+	}
+	var mu sync.Mutex
+	var workers errgroup.Group
+	workers.SetLimit(lookers)
+	for _, pattern := range candidates {
+		workers.Go(func() error {
+			c := o.look(ctx, d, tree.Groups[pattern])
+			c.Claim = claimed[pattern]
+			mu.Lock()
+			defer mu.Unlock()
+			seen.Close[pattern] = c
+			return nil
+		})
+	}
+	_ = workers.Wait() // they keep their own errors, in Close
+	return seen, nil
+}
+
+func (o *observer) treeless(ctx context.Context, d Domain, err error) *Unread {
+	u := o.unread(ctx, o.arn(d, "domain/"+d.Name), fmt.Sprintf("the package groups of domain %s could not be listed", d.Name), err)
+	return &u
 }
 
 // tree lists all groups of a domain. The entries of the list hold modes and
@@ -154,13 +208,18 @@ func (o *observer) tree(ctx context.Context, d Domain) (Tree, error) {
 	t := Tree{Domain: d, Groups: map[string]Group{}, Children: map[string][]string{}}
 	for _, s := range list.Items() {
 		g, err := readGroup(s)
-		if err == nil && (aws.ToString(s.DomainOwner) != d.Owner || aws.ToString(s.DomainName) != d.Name) {
-			err = awsio.ErrMalformed("it is of another domain")
+		// Tags are read and written by the ARN, packages by the pattern.
+		of, pattern, bad := parseARN(g.ARN)
+		if err == nil && (aws.ToString(s.DomainOwner) != d.Owner || aws.ToString(s.DomainName) != d.Name || bad != nil || of != d || pattern != g.Pattern && strings.HasPrefix(g.Pattern, "/")) {
+			err = awsio.ErrMalformed("it is of another domain, or its ARN is of another group")
 		}
 		if err != nil {
 			// One group that cannot be understood may be the parent or the look-alike
 			// of any other, so nothing is known of the domain.
 			return Tree{}, fmt.Errorf("package group %q: %w", aws.ToString(s.Pattern), err)
+		}
+		if _, twice := t.Groups[g.Pattern]; twice {
+			return Tree{}, fmt.Errorf("package group %q: %w", g.Pattern, awsio.ErrMalformed("it is in the list twice"))
 		}
 		t.Groups[g.Pattern] = g
 	}
@@ -224,22 +283,34 @@ func readControls(c *types.PackageGroupOriginConfiguration) (map[string]Control,
 // that they resolve to.
 func (o *observer) claimed(ctx context.Context, d Domain) (map[string]string, error) {
 	claimed := map[string]string{}
+	var mu sync.Mutex
+	workers, ctx := errgroup.WithContext(ctx)
+	workers.SetLimit(lookers)
 	for _, c := range o.claims {
 		if !c.Covers(d.Owner, d.Name) {
 			continue
 		}
-		in := &codeartifact.GetAssociatedPackageGroupInput{Domain: &d.Name, DomainOwner: &d.Owner, Format: types.PackageFormat(c.Format), Package: aws.String(c.Name)}
-		if c.Namespace != "" {
-			in.Namespace = aws.String(c.Namespace)
-		}
-		out, err := o.api.GetAssociatedPackageGroup(ctx, in)
-		if err == nil && (out.PackageGroup == nil || aws.ToString(out.PackageGroup.Pattern) == "") {
-			err = awsio.ErrMalformed("the answer has no package group in it")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("resolving %s: %w", c.Package, err)
-		}
-		claimed[aws.ToString(out.PackageGroup.Pattern)] = c.Package
+		workers.Go(func() error {
+			in := &codeartifact.GetAssociatedPackageGroupInput{Domain: &d.Name, DomainOwner: &d.Owner, Format: types.PackageFormat(c.Format), Package: aws.String(c.Name)}
+			if c.Namespace != "" {
+				in.Namespace = aws.String(c.Namespace)
+			}
+			out, err := o.api.GetAssociatedPackageGroup(ctx, in)
+			if err != nil {
+				return fmt.Errorf("resolving %s: %w", c.Package, err)
+			}
+			g := out.PackageGroup
+			if g == nil || aws.ToString(g.Pattern) == "" || aws.ToString(g.DomainOwner) != d.Owner || aws.ToString(g.DomainName) != d.Name {
+				return fmt.Errorf("resolving %s: %w", c.Package, awsio.ErrMalformed("the answer names no package group of that domain"))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			claimed[*g.Pattern] = c.Package
+			return nil
+		})
+	}
+	if err := workers.Wait(); err != nil {
+		return nil, err
 	}
 	return claimed, nil
 }
@@ -312,18 +383,19 @@ func (o *observer) arn(d Domain, path string) string {
 	return fmt.Sprintf("arn:aws:codeartifact:%s:%s:%s", o.scope.Region, d.Owner, path)
 }
 
-// patterns returns the patterns of a tree, the longest first, so that leaves come
-// before what is above them.
+// patterns returns the patterns of a tree, so that leaves come before what is
+// above them.
 func patterns(t Tree) []string {
+	depth := map[string]int{}
 	list := make([]string, 0, len(t.Groups))
 	for p := range t.Groups {
 		list = append(list, p)
+		for q := p; q != Root && depth[p] <= len(t.Groups); q = t.Groups[q].Parent {
+			depth[p]++
+		}
 	}
 	slices.SortFunc(list, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(cmp.Compare(depth[b], depth[a]), strings.Compare(a, b))
 	})
 	return list
 }

@@ -56,6 +56,9 @@ type Term struct {
 // waiver holds is then undetermined, so the caller must look at now.IsZero() before it asks.
 func (t Term) InForce(now time.Time) bool { return now.Before(t.Expires) }
 
+// LastDay is the last day on which it holds, or on which it ends, as a date in UTC.
+func (t Term) LastDay() string { return t.Expires.Add(-time.Nanosecond).UTC().Format(time.DateOnly) }
+
 // EndsSoon tells whether the waiver holds at now and ends within the NoticePeriod. As with InForce, now must be known.
 func (t Term) EndsSoon(now time.Time) bool {
 	return t.InForce(now) && t.Expires.Sub(now) <= NoticePeriod

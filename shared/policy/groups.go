@@ -71,6 +71,10 @@ func (r *reader) keepRule(v value) KeepRule {
 func (r *reader) groupPattern(v value, pattern string) {
 	bare := strings.TrimSuffix(pattern, "**")
 	switch {
+	case strings.HasPrefix(pattern, "/npm/@"):
+		r.refuse(v.node, fmt.Sprintf("group %.80q can hold no package", pattern), "write the scope without @, like /npm/acme/*")
+	case strings.TrimRight(pattern, "*~$") == pattern:
+		r.refuse(v.node, fmt.Sprintf("group %.80q is not the pattern of a package group", pattern), `let it end as CodeArtifact shows it, in *, ~ or $; or in **, which stands for anything that follows`)
 	case !strings.HasPrefix(pattern, "/"):
 		r.refuse(v.node, fmt.Sprintf("group %.80q does not begin with a slash", pattern), `write the group's whole pattern, like "/npm/acme/*"`)
 	case strings.ContainsAny(pattern, " \t"):
@@ -98,7 +102,7 @@ func (r *reader) duration(v value) time.Duration {
 // tagKey reads the key of a tag: https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
 func (r *reader) tagKey(v value) string {
 	s := r.text(v)
-	if len(s) > 128 || strings.HasPrefix(s, "aws:") {
+	if len(s) > 128 || strings.HasPrefix(s, "aws:") || s == "portcullis:empty-since" {
 		r.refuse(v.node, fmt.Sprintf("%s %.40q is not the key of a tag that people set", v.place, s), "write "+v.example)
 	}
 	return s

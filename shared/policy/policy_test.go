@@ -54,6 +54,9 @@ func TestTheShippedPolicyHasNoProblemAndNoWarning(t *testing.T) {
 	if p.EnforceOn != nil || len(p.ExternalConnections.Waivers) > 0 {
 		t.Error("it narrows enforcement or holds an active waiver")
 	}
+	if c := p.ProtonConnections; len(c.Approve) > 0 || len(c.Waivers) > 0 || c.DeleteConnected {
+		t.Error("it approves a connection, or deletes what is connected")
+	}
 	if got, want := p.Limits, (policy.Limits{Count: 10, Share: 0.1}); got != want {
 		t.Errorf("limits %v, want %v", got, want)
 	}
@@ -64,7 +67,7 @@ func TestTheExamplesInTheShippedPolicyWorkOnceUncommented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(data), "guard: []", "guard:", 1) // the example takes the empty list's place
+	text := strings.NewReplacer("guard: []", "guard:", "approve: [] # nothing", "approve:").Replace(string(data)) // the examples take the empty lists' place
 	p := parse(t, regexp.MustCompile(`(?m)^( *)# ( *(?:- )?[a-z_]+:)`).ReplaceAllString(text, "$1$2"))
 	if len(p.Warnings) > 0 {
 		t.Errorf("warnings: %v", p.Warnings)
@@ -80,6 +83,9 @@ func TestTheExamplesInTheShippedPolicyWorkOnceUncommented(t *testing.T) {
 	}
 	if n := len(p.PackageOrigins.Guards); n != 1 {
 		t.Errorf("%d guards, want 1", n)
+	}
+	if c := p.ProtonConnections; len(c.Approve) != 1 || len(c.Approve[0].Roles) != 1 || len(c.Waivers) != 1 || !c.DeleteConnected {
+		t.Errorf("proton_connections is %+v", c)
 	}
 }
 

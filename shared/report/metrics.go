@@ -46,7 +46,9 @@ func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) erro
 		// Neither complete nor in need of a person: what there is to know is said once.
 		delete(values, "Undetermined")
 		delete(values, "Complete")
-		values["Gone"] = 1
+		if sweep {
+			values["Gone"] = 1
+		}
 	}
 	if n := s.Verdicts[control.Violation]; n > 0 {
 		values["Violations"] = n

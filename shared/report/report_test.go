@@ -930,6 +930,9 @@ func TestTheMetrics(t *testing.T) {
 		{"of an event say what was done, and the violations", false, func(*control.Summary) {}, with(with(object{}, always), object{"Violations": 2.0})},
 		{"of an event that found none say nothing of violations", false, func(s *control.Summary) { s.Verdicts = nil }, always},
 		{"say that a sweep was not complete", true, func(s *control.Summary) { s.Complete = false }, with(with(object{}, all), object{"Complete": 0.0})},
+		{"say once, of a sweep, that the service is gone", true, func(s *control.Summary) { s.Gone, s.Complete = true, false },
+			with(with(object{}, always), object{"Looked": 9.0, "Violations": 2.0, "Waived": 3.0, "Gone": 1.0})},
+		{"do not say it of an event", false, func(s *control.Summary) { s.Gone, s.Complete = true, false }, with(with(object{}, always), object{"Violations": 2.0})},
 		{"say that the limit was exceeded", false, func(s *control.Summary) { s.LimitExceeded = true }, with(with(object{}, always), object{"LimitExceeded": 1.0, "Violations": 2.0})},
 		{"say that the event was ignored", false, func(s *control.Summary) { s.Ignored, s.Verdicts = "why", nil }, with(with(object{}, always), object{"Ignored": 1.0})},
 	} {

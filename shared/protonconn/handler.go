@@ -1,0 +1,53 @@
+package protonconn
+
+import (
+	"context"
+	"io"
+
+	"portcullis/shared/control"
+	"portcullis/shared/function"
+	"portcullis/shared/policy"
+	"portcullis/shared/trigger"
+)
+
+// Handler is the Lambda function of this control.
+type Handler struct{ function.Function }
+
+// New reads the environment and the policy. See [function.New].
+func New(getenv func(string) string, out io.Writer) (*Handler, error) {
+	f, err := function.New(Control, "proton_connections", func(p *policy.Policy) bool { return p.ProtonConnections != nil }, getenv, out)
+	return &Handler{f}, err
+}
+
+// Invoke is called by Lambda with the payload of one invocation, and returns the
+// run's summary. See externalconn.Handler for what is an error and what is not. A
+// service that is gone is none: no event is tried again for it.
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	why, err := trigger.ParseConnectionChange(payload)
+	if err != nil {
+		return nil, h.Refuse(ctx, err)
+	}
+	run, err := h.Begin(ctx, why)
+	if err != nil {
+		return nil, err
+	}
+	if run.Ignored() {
+		return run.Finish(ctx)
+	}
+	look, begin, cancel := control.Phases(ctx)
+	defer cancel()
+	rules, clock := *h.Policy.ProtonConnections, run.Session.Clock
+	read := newClient(run.Session.Reads)
+
+	// An event does not say on which side of the connection this account is.
+	seen := Observe(look, read, run.Scope, why.Connection, Management, Environment)
+	plan := Decide(seen, rules, clock.Now())
+	run.Summary.Gone = seen.Gone != nil
+	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0 && seen.Gone == nil, &actor{
+		read: read, write: newClient(run.Session.Writes), scope: run.Scope, policy: rules, clock: clock,
+	})
+	for _, w := range rules.Waivers {
+		run.Waiver(w.Term)
+	}
+	return run.Finish(ctx)
+}

@@ -1,0 +1,87 @@
+package protonconn
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"portcullis/shared/awsio"
+	"portcullis/shared/control"
+)
+
+// Observation is what one run read.
+type Observation struct {
+	Scope control.Scope
+
+	// Sides holds the connections of each side that was listed to the end.
+	Sides map[Side][]Connection
+
+	// Users are the names of the environments that use a connection, by its id. Nil
+	// means that they were not read.
+	Users map[string][]string
+
+	Unread []Unread // what could not be read; the observation is complete only if it is empty
+	Gone   *Unread  // Proton is not there any more, and nothing was read
+
+	Only string // restricts what is decided to one connection, by its id
+}
+
+// Unread is a part of the scope that nothing is known about.
+type Unread struct {
+	Resource string
+	Side     Side
+	Code     string
+	Reason   string
+}
+
+// Observe reads the connections of an account, on the given sides. Which
+// environments use them is read only if one that is looked at is connected.
+//
+// Get is documented for the environment account only, and lists have no filter for
+// an id, so a single connection is found in the list as well.
+func Observe(ctx context.Context, api Reader, scope control.Scope, only string, sides ...Side) Observation {
+	o := Observation{Scope: scope, Only: only, Sides: map[Side][]Connection{}}
+	for i, side := range sides {
+		list, err := api.ListEnvironmentAccountConnections(ctx, side)
+		if err == nil {
+			o.Sides[side] = list.Items()
+			continue
+		}
+		u := Unread{Resource: arn(scope, "environment-account-connection/*"), Side: side, Code: string(awsio.Classify(err))}
+		if ctx.Err() != nil {
+			u.Code = string(awsio.Deadline)
+		}
+		u.Reason = awsio.Explain(fmt.Sprintf("the connections of the %s side could not be listed", side), err, awsio.Class(u.Code))
+		if code, is := gone(err); i == 0 && is && ctx.Err() == nil {
+			u.Code = code
+			u.Reason = awsio.Explain(fmt.Sprintf("AWS Proton is %s; AWS ended it on 2026-10-07", strings.TrimPrefix(code, "service-")), err, "")
+			o.Gone = &u
+			return o
+		}
+		o.Unread = append(o.Unread, u)
+	}
+
+	for _, c := range o.Sides[Management] {
+		if c.Status == connected && (only == "" || only == c.ID) {
+			o.Users = users(ctx, api)
+			break
+		}
+	}
+	return o
+}
+
+func users(ctx context.Context, api Reader) map[string][]string {
+	list, err := api.ListEnvironments(ctx)
+	if err != nil {
+		return nil // told in the finding, which nothing is done about anyway
+	}
+	users := map[string][]string{}
+	for _, u := range list.Items() {
+		users[u.Connection] = append(users[u.Connection], u.Environment)
+	}
+	return users
+}
+
+func arn(scope control.Scope, path string) string {
+	return fmt.Sprintf("arn:aws:proton:%s:%s:%s", scope.Region, scope.Account, path)
+}
