@@ -322,7 +322,7 @@ func TestTemplateChecksCanFail(t *testing.T) {
 		{"logs are JSON, forget in time, and outlive the stack",
 			"a log that keeps everything", in, "    Properties:\n      RetentionInDays: !Ref LogRetentionDays\n", "    Properties: {}\n"},
 		{"logs are JSON, forget in time, and outlive the stack",
-			"a level that drops the intents", in, "ApplicationLogLevel: INFO", "ApplicationLogLevel: WARN"},
+			"a level that drops the intents", in, "ApplicationLogLevel: !Ref LogLevel", "ApplicationLogLevel: WARN"},
 		{"logs are JSON, forget in time, and outlive the stack",
 			"a log that goes with the stack", in, "    DeletionPolicy: Retain\n", "    DeletionPolicy: Delete\n"},
 

@@ -167,6 +167,7 @@ func TestDecide(t *testing.T) {
 	}{
 		{"kept by the list", set(group("/npm/*", Root), Block), nil, noon, control.Compliant, "own-control", nil},
 		{"time not known", dead, &old, time.Time{}, control.Undetermined, "time-unknown", nil},
+		{"of age since it was passed over", dead, nil, noon, control.Compliant, "young", nil},
 		{"not read", dead, &Close{Unread: &Unread{Class: awsio.Throttled, Reason: "throttled"}}, noon, control.Undetermined, "throttled", nil},
 		{"a package in it", dead, &package1, noon, control.Compliant, "in-use", nil},
 		{"a keep tag", dead, ptr(tagged(KeepTag, "")), noon, control.Compliant, "keep-tag", nil},
@@ -217,6 +218,77 @@ func TestOwnKeepTagKeeps(t *testing.T) {
 	f := Decide(Observation{Scope: scope, Domains: []Seen{seen}, Only: "/npm/*"}, p, noon).Findings[0]
 	if f.Code != "keep-tag" {
 		t.Errorf("got %s", f.Code)
+	}
+}
+
+// Leaves come first by their place in the tree. Patterns do not tell it: in byte
+// order, * is before ~.
+func TestLeavesAreMarkedFirst(t *testing.T) {
+	p := rules
+	p.PruneParents, p.IgnoreLookalikes = true, true
+	seen := Seen{Close: map[string]Close{}, Tree: tree(
+		dead, group("/npm/foo-*", "/npm/*"), group("/npm/foo-~", "/npm/foo-*"), group("/maven/com.acme-long~", Root),
+	)}
+	for pattern := range seen.Tree.Groups {
+		seen.Close[pattern] = tagged()
+	}
+	var got []string
+	for _, a := range Decide(Observation{Scope: scope, Domains: []Seen{seen}}, p, noon).Actions {
+		got = append(got, a.Before.(snapshot).Pattern)
+	}
+	if diff := cmp.Diff([]string{"/npm/foo-~", "/npm/foo-*", "/maven/com.acme-long~", "/npm/*"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTheSummarySaysWhatOneOptOutWouldFree(t *testing.T) {
+	full := group("/npm/full/*", "/npm/*")
+	both := group("/npm/both/*", "/npm/*") // has a child, and look-alikes: no single opt-out frees it
+	seen := Observation{Scope: scope, Domains: []Seen{{Tree: tree(
+		dead, group("/npm/acme/*", "/npm/*"), full, both, set(group("/npm/both/ui~", "/npm/both/*"), Block), created(group("/npm/young/*", "/npm/*"), noon),
+	)}}}
+	p := rules
+	p.Keep = []policy.KeepRule{{Groups: []string{"/npm/full/*"}}}
+	got := tally(Decide(seen, p, noon), seen, p, noon)
+	want := counts{
+		Kept:     map[string]int{"root": 1, "children": 2, "lookalikes": 1, "keep-rule": 1, "own-control": 1, "young": 1},
+		Freeable: map[string]int{"children: prune": 1, "lookalikes: ignore": 1},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestResemble(t *testing.T) {
+	for _, row := range []struct {
+		a, b string
+		want bool
+	}{
+		{"/npm/acme/*", "/npm/acme/*", true},
+		{"/npm/acme/*", "/npm/ACME/ui~", true}, // letter case
+		{"/npm/Åcme/*", "/npm/other/*", true},
+		{"/npm/acme-ui~", "/npm/acme_ui~", true}, // separators
+		{"/npm/acme-ui~", "/npm/acme.-_ui~", true},
+		{"/npm/acme-ui~", "/npm/acmeui~", false}, // none is not one
+		{"/npm//c0re~", "/npm//core~", true},     // digits
+		{"/npm//ui1~", "/npm//uil~", true},
+		{"/npm//ui~", "/npm//ul~", true}, // i, l and 1
+		{"/npm//u|~", "/npm//u1~", true},
+		{"/npm//I~", "/npm//l~", true},
+		{"/npm//form~", "/npm//forrn~", true}, // m and rn
+		{"/npm//web~", "/npm//vveb~", true},   // w and vv
+		{"/npm/аcme/*", "/npm/acme/*", true},
+		{"/npm/acme/*", "/npm/аcme/*", true},
+		{"/npm/acme/*", "/npm/acme/ui$", true}, // one begins like the other
+		{"/npm/acme/ui$", "/npm/acme/*", true},
+		{"/npm/acme/*", "/npm/acne/*", false},
+		{"/npm/acme/ui~", "/npm/acme/core~", false},
+		{"/npm/acme/*", "/maven/acme/*", false},
+		{"/npm//ui2~", "/npm//uiz~", false},
+	} {
+		if got := resemble(row.a, row.b); got != row.want {
+			t.Errorf("%s and %s: %v", row.a, row.b, got)
+		}
 	}
 }
 

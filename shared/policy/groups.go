@@ -71,16 +71,16 @@ func (r *reader) keepRule(v value) KeepRule {
 func (r *reader) groupPattern(v value, pattern string) {
 	bare := strings.TrimSuffix(pattern, "**")
 	switch {
-	case strings.HasPrefix(pattern, "/npm/@"):
-		r.refuse(v.node, fmt.Sprintf("group %.80q can hold no package", pattern), "write the scope without @, like /npm/acme/*")
-	case strings.TrimRight(pattern, "*~$") == pattern:
-		r.refuse(v.node, fmt.Sprintf("group %.80q is not the pattern of a package group", pattern), `let it end as CodeArtifact shows it, in *, ~ or $; or in **, which stands for anything that follows`)
 	case !strings.HasPrefix(pattern, "/"):
 		r.refuse(v.node, fmt.Sprintf("group %.80q does not begin with a slash", pattern), `write the group's whole pattern, like "/npm/acme/*"`)
 	case strings.ContainsAny(pattern, " \t"):
 		r.refuse(v.node, fmt.Sprintf("group %.80q holds a space", pattern), "write the pattern as CodeArtifact shows it")
 	case strings.Contains(bare, "**"):
 		r.refuse(v.node, fmt.Sprintf("** inside group %.80q", pattern), "write ** only at the end, where it stands for anything that follows")
+	case strings.HasPrefix(pattern, "/npm/@"):
+		r.refuse(v.node, fmt.Sprintf("group %.80q can hold no package", pattern), "write the scope without @, like /npm/acme/*")
+	case strings.TrimRight(pattern, "*~$") == pattern:
+		r.refuse(v.node, fmt.Sprintf("group %.80q is not the pattern of a package group", pattern), `let it end as CodeArtifact shows it, in *, ~ or $; or in **, which stands for anything that follows`)
 	}
 }
 

@@ -63,6 +63,10 @@ func TestRefusesASectionOnPackageGroupsWith(t *testing.T) {
 		{"a group with a space", "  min_age: 1d\n  grace: 1d\n  keep: [{groups: [\"/npm/a b\"]}]\n", `6:20: group "/npm/a b" holds a space; write the pattern as CodeArtifact shows it`},
 		{"a keep rule for nothing", "  min_age: 1d\n  grace: 1d\n  keep: [{domains: [\"corp\"]}]\n", `6:10: package_groups.keep[0] lacks "groups"; add groups: ["/npm/acme/*"]`},
 		{"a tag of AWS's own", "  min_age: 1d\n  grace: 1d\n  keep_tag: \"aws:x\"\n", `6:13: package_groups.keep_tag "aws:x" is not the key of a tag that people set; write keep_tag: "team:owned"`},
+		{"our own mark as the tag that keeps", "  min_age: 1d\n  grace: 1d\n  keep_tag: \"portcullis:empty-since\"\n", `6:13: package_groups.keep_tag "portcullis:empty-since" is not the key of a tag that people set; write keep_tag: "team:owned"`},
+		{"a group that ends in none of CodeArtifact's signs", "  min_age: 1d\n  grace: 1d\n  keep: [{groups: [\"/npm/acme\"]}]\n", `6:20: group "/npm/acme" is not the pattern of a package group; let it end as CodeArtifact shows it, in *, ~ or $; or in **, which stands for anything that follows`},
+		{"a group that ends in a slash", "  min_age: 1d\n  grace: 1d\n  keep: [{groups: [\"/npm/acme/\"]}]\n", `6:20: group "/npm/acme/" is not the pattern of a package group; let it end as CodeArtifact shows it, in *, ~ or $; or in **, which stands for anything that follows`},
+		{"a scope with its @", "  min_age: 1d\n  grace: 1d\n  keep: [{groups: [\"/npm/@acme/*\"]}]\n", `6:20: group "/npm/@acme/*" can hold no package; write the scope without @, like /npm/acme/*`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := policy.Parse("policy.yaml", []byte(groupsHead+test.text))
@@ -74,6 +78,15 @@ func TestRefusesASectionOnPackageGroupsWith(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestAKeepRuleTakesEveryEndingOfAPattern(t *testing.T) {
+	for _, group := range []string{"/*", "/**", "/npm/*", "/npm/acme~", "/npm/acme**", "/npm//ui$", "/maven/com.acme/billing-*", "/pypi//@x*"} {
+		p, err := policy.Parse("policy.yaml", []byte(groupsHead+"  min_age: 1d\n  grace: 1d\n  keep: [{groups: [\""+group+"\"]}]\n"))
+		if err != nil || len(p.Warnings) > 0 {
+			t.Errorf("%s: %v, %+v", group, err, p)
+		}
 	}
 }
 

@@ -30,8 +30,12 @@ type Approval struct {
 	Environments        []string // globs on the environment's name
 
 	// Roles are globs on the ARNs of the role and the component role. Every role that a connection has must match
-	// one; none here means any role. CodebuildRoles are the same for the CodeBuild role.
-	Roles, CodebuildRoles []string
+	// one; none here means any role.
+	Roles []string
+
+	// CodebuildRoles are the same for the CodeBuild role. Lists do not show that role, so where there are any, whether
+	// the connection is approved cannot be told.
+	CodebuildRoles []string
 }
 
 // Names tells whether the approval speaks of a connection between these accounts for this environment. Whether it
@@ -43,15 +47,8 @@ func (a Approval) Names(environmentAccount, managementAccount, environment strin
 }
 
 // CoversRoles tells whether every role that is there, of the given ones, is approved.
-func (a Approval) CoversRoles(roles ...string) bool { return covers(a.Roles, roles) }
-
-// CoversCodebuildRole is CoversRoles for the CodeBuild role.
-func (a Approval) CoversCodebuildRole(role string) bool {
-	return covers(a.CodebuildRoles, []string{role})
-}
-
-func covers(globs, roles []string) bool {
-	return len(globs) == 0 || !slices.ContainsFunc(roles, func(r string) bool { return r != "" && !matchAny(globs, r) })
+func (a Approval) CoversRoles(roles ...string) bool {
+	return len(a.Roles) == 0 || !slices.ContainsFunc(roles, func(r string) bool { return r != "" && !matchAny(a.Roles, r) })
 }
 
 // NamesManagement tells whether any approval speaks of this management account.
