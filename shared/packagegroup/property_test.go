@@ -2,7 +2,6 @@ package packagegroup
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -373,14 +372,15 @@ func (w *world) checkGone() {
 			needed[p] = needed[p] || c.Mode != codeartifact.Inherit
 			open = open || c.Mode != codeartifact.Inherit && c.Mode != codeartifact.Block
 		}
+		for key := range g.Tags {
+			needed[p] = needed[p] || key == KeepTag || strings.HasPrefix(key, "aws:")
+		}
 	}
 	for p, g := range groups {
-		stackOwned := slices.ContainsFunc(slices.Collect(maps.Keys(g.Tags)), func(key string) bool { return strings.HasPrefix(key, "aws:") })
-		_, kept := g.Tags[KeepTag]
-		wholeFormat := p == "/npm/*" || p == "/maven/*"
-		if needed[p] || kept || stackOwned || parents[p] && !w.policy.PruneParents || w.aws.Now().Sub(g.Created) < w.policy.MinAge {
+		if needed[p] || parents[p] && !w.policy.PruneParents || w.aws.Now().Sub(g.Created) < w.policy.MinAge {
 			continue
 		}
+		wholeFormat := p == "/npm/*" || p == "/maven/*"
 		if w.policy.IgnoreLookalikes || wholeFormat || !open {
 			w.fail("nothing keeps %s, and it is still there", p)
 		}
