@@ -1,14 +1,15 @@
 package main_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"portcullis/internal/endtoend"
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/codeartifact"
 )
@@ -115,20 +116,30 @@ func TestTheSecondReadingResolvesTheNamedPackagesAgain(t *testing.T) {
 	}
 }
 
-// ripe adds a group that is of age and bears a mark of ours that is a day past
-// its time to wait.
-func (s *stage) ripe(pattern string) codeartifact.PackageGroup {
-	g := s.old(pattern)
-	created := g.State().Created
-	g.Tag("portcullis:empty-since", markValue(s.World.Now().Add(-72*time.Hour), created))
-	return g
-}
-
-func (s *stage) lastOutcome() endtoend.Event {
-	s.T.Helper()
-	outcomes := s.Reported("Action Outcome")
-	if len(outcomes) == 0 {
-		s.T.Fatal("no outcome was reported")
+// A policy may name many packages, and each costs a call: none of the four waits
+// for another one's answer.
+func TestNamedPackagesAreResolvedSideBySide(t *testing.T) {
+	t.Parallel()
+	const many = 4
+	guards := ""
+	for i := range many {
+		guards += fmt.Sprintf("    - {package: \"pkg:pypi/acme-%d\", domains: [corp], publish: block}\n", i)
 	}
-	return outcomes[len(outcomes)-1]
+	s := newStage(t, "monitor", loose+guards)
+	s.old("/npm/*")
+	var asked sync.WaitGroup
+	asked.Add(many)
+	all := make(chan struct{})
+	go func() { asked.Wait(); close(all) }()
+	s.World.Inject(localaws.Fault{Operation: "GetAssociatedPackageGroup", Times: many, Kind: localaws.Meanwhile(func() {
+		asked.Done()
+		select {
+		case <-all:
+		case <-time.After(5 * time.Second):
+			t.Error("one is asked for only after the answer on another")
+		}
+	})})
+	if out := s.Sweep(); out.Verdicts["violation"] != 1 {
+		t.Errorf("summary %+v", out)
+	}
 }

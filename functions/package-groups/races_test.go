@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -13,20 +12,15 @@ import (
 	"portcullis/shared/localaws/codeartifact"
 )
 
-// markValue is the value of our tag, as it is documented.
-func markValue(since, created time.Time) string {
-	return fmt.Sprintf("%s/%d", since.UTC().Format(time.RFC3339), created.UnixMilli())
-}
-
 // guarded is a ripe group under one that blocks everything. It may go, and what
 // is around it may change.
 func (s *stage) guarded() (g, parent codeartifact.PackageGroup) {
 	parent = s.corp.PackageGroup("/npm/*").Add()
-	all(parent, codeartifact.Block)
+	setAll(parent, codeartifact.Block)
 	return s.ripe("/npm/acme/*"), parent
 }
 
-func all(g codeartifact.PackageGroup, m codeartifact.Mode) {
+func setAll(g codeartifact.PackageGroup, m codeartifact.Mode) {
 	for _, r := range []codeartifact.Restriction{codeartifact.Publish, codeartifact.ExternalUpstream, codeartifact.InternalUpstream} {
 		g.SetMode(r, m)
 	}
@@ -81,7 +75,7 @@ func TestARaceAtTheMomentOfDeletionIsSaidAndUndone(t *testing.T) {
 					t.Errorf("contact %q after the undo", g.Contact)
 				}
 			}},
-		{"its parent is opened", func(_ *stage, _, parent codeartifact.PackageGroup) { all(parent, codeartifact.Allow) },
+		{"its parent is opened", func(_ *stage, _, parent codeartifact.PackageGroup) { setAll(parent, codeartifact.Allow) },
 			`PUBLISH was "ALLOW" by inheritance, where "BLOCK" was decided on`, create, nil},
 		{"its parent goes", func(_ *stage, _, parent codeartifact.PackageGroup) { parent.Remove() },
 			"its parent is not /npm/* any more", create, nil},
@@ -270,9 +264,7 @@ func TestAMarkThatIsNotOursIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "enforce", rules)
 	g := s.old("/npm/*")
-	s.World.Inject(localaws.Fault{Operation: "TagResource", When: localaws.After, Kind: localaws.Meanwhile(func() {
-		g.Tag("portcullis:empty-since", markValue(s.World.Now().Add(-72*time.Hour), g.State().Created))
-	})})
+	s.World.Inject(localaws.Fault{Operation: "TagResource", When: localaws.After, Kind: localaws.Meanwhile(func() { g.Tag("portcullis:empty-since", s.markOf(g)) })})
 	if _, err := s.Invoke(endtoend.Sweep); err == nil {
 		t.Error("no error")
 	}

@@ -33,6 +33,7 @@ type kept struct{ code, reason string }
 //	the group                                                  | code
 //	-----------------------------------------------------------+----------------
 //	is /*                                                      | root
+//	has a pattern that does not begin with a slash             | no-slash
 //	has a mode of its own                                      | own-control
 //	cannot be judged, as AWS's time is not known               | time-unknown
 //	is younger than min_age                                    | young
@@ -43,6 +44,9 @@ type kept struct{ code, reason string }
 func screen(t Tree, g Group, p policy.PackageGroups, now time.Time) kept {
 	if g.Pattern == Root {
 		return kept{"root", "kept: every domain has /*, and it cannot be deleted"}
+	}
+	if !strings.HasPrefix(g.Pattern, "/") {
+		return kept{"no-slash", "kept: AWS does not say how the ARN of such a group reads, so that its tags cannot be relied on"}
 	}
 	for _, r := range restrictions {
 		if own := g.Controls[r].Own; own != Inherit {

@@ -100,6 +100,7 @@ func TestScreen(t *testing.T) {
 		code    string
 	}{
 		{"the root", tree(), Root, rules, noon, "root"},
+		{"a group without a slash", tree(group("npm/acme/*", Root)), "npm/acme/*", rules, noon, "no-slash"},
 		{"a group that sets one mode", tree(set(group("/npm/*", Root), Block, "PUBLISH")), "/npm/*", rules, noon, "own-control"},
 		{"a group without a time to judge it by", tree(dead), "/npm/*", rules, time.Time{}, "time-unknown"},
 		{"a young group", tree(created(group("/npm/*", Root), noon.Add(-13*24*time.Hour))), "/npm/*", rules, noon, "young"},
@@ -125,6 +126,9 @@ func TestScreen(t *testing.T) {
 		{"look-alikes that a group beside it blocks too", tree(
 			set(group("/npm/*", Root), Block), blocked(group("/npm/foo.bar/*", "/npm/*")), set(group("/npm/foo-bar~", "/npm/*"), Block),
 		), "/npm/foo.bar/*", rules, noon, ""},
+		{"a child of it that lets in, where children may move up", tree(
+			set(group("/npm/*", Root), Block), blocked(group("/npm/acme/*", "/npm/*")), set(group("/npm/acme/ui~", "/npm/acme/*"), Allow),
+		), "/npm/acme/*", with(func(p *policy.PackageGroups) { p.PruneParents = true }), noon, ""},
 		{"a group beside it that looks like nothing of it", tree(
 			set(group("/npm/*", Root), Block), blocked(group("/npm/foo.bar/*", "/npm/*")), set(group("/npm/other~", "/npm/*"), Allow),
 		), "/npm/foo.bar/*", rules, noon, ""},

@@ -208,9 +208,11 @@ func (o *observer) tree(ctx context.Context, d Domain) (Tree, error) {
 	t := Tree{Domain: d, Groups: map[string]Group{}, Children: map[string][]string{}}
 	for _, s := range list.Items() {
 		g, err := readGroup(s)
-		// Tags are read and written by the ARN, packages by the pattern.
-		of, pattern, bad := parseARN(g.ARN)
-		if err == nil && (aws.ToString(s.DomainOwner) != d.Owner || aws.ToString(s.DomainName) != d.Name || bad != nil || of != d || pattern != g.Pattern && strings.HasPrefix(g.Pattern, "/")) {
+		// Tags are read and written by the ARN, packages by the pattern. How the ARN of a
+		// pattern without a slash reads is not documented; screen keeps such a group.
+		of, pattern, _ := parseARN(g.ARN)
+		misnamed := strings.HasPrefix(g.Pattern, "/") && (of != d || pattern != g.Pattern)
+		if err == nil && (aws.ToString(s.DomainOwner) != d.Owner || aws.ToString(s.DomainName) != d.Name || misnamed) {
 			err = awsio.ErrMalformed("it is of another domain, or its ARN is of another group")
 		}
 		if err != nil {
