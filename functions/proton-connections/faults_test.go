@@ -137,6 +137,32 @@ func TestAWriteIsAttemptedOnceAndThenLookedAt(t *testing.T) {
 	}
 }
 
+// A record of a rejection is there before it is deleted, so that its status says
+// nothing about whether the deletion was done.
+func TestADeletionOfARejectedConnectionIsLookedAt(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", everything)
+	s.asked(home, partner, "old").SetStatus(proton.Rejected)
+	s.World.Advance(8 * day)
+	s.World.Inject(localaws.Fault{Operation: remove, Kind: localaws.Body(200, `{}`)})
+	if _, err := s.Invoke(sweep); err == nil {
+		t.Error("the run ended well")
+	}
+	s.wantOutcomes(map[string]string{"old": "failed no-effect"})
+}
+
+// Who uses a connection is told with it; where that cannot be read, the run says so.
+func TestEnvironmentsThatCannotBeReadAreTold(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", everything)
+	s.connected(partner, home, "web")
+	s.World.Inject(localaws.Fault{Operation: "ListEnvironments", Kind: localaws.Fail(400, "AccessDeniedException", "User is not authorized")})
+	if out := s.Sweep(); out.Complete || out.Gone || out.Verdicts["violation"] != 1 || out.Verdicts["undetermined"] != 1 {
+		t.Errorf("summary: %+v", out)
+	}
+	s.wantWrites()
+}
+
 // Somebody is at work between the reading and the write.
 func TestTheSecondReadingDecides(t *testing.T) {
 	t.Parallel()

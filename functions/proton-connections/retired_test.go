@@ -29,7 +29,7 @@ func TestARunEndsWellWhereTheServiceIsGone(t *testing.T) {
 		{"access denied, with a text", func(s *stage) { s.proton.Retire(proton.AccessDenied) }, "service-retired", []string{"sweep", "event"}},
 		{"an empty object", func(s *stage) { s.proton.Retire(proton.EmptyObject) }, "unreachable", []string{"sweep", "event"}},
 		// These two cost eight seconds each.
-		{"throttling without an end", func(s *stage) { s.proton.Retire(proton.Throttled) }, "unreachable", []string{"sweep"}},
+		{"throttling without an end, with a text", func(s *stage) { s.proton.Retire(proton.Throttled) }, "service-retired", []string{"sweep"}},
 		{"a silent host", func(s *stage) { s.World.Inject(localaws.Fault{Service: "proton", Kind: localaws.Hang()}) }, "unreachable", []string{"event"}},
 	} {
 		for _, cause := range row.causes {
@@ -114,5 +114,31 @@ func TestNoOtherFunctionDependsOnTheServiceThatEnded(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"proton-connections"}, with); len(mains) < 2 || diff != "" {
 		t.Errorf("of %d functions these depend on it (-want +got):\n%s", len(mains), diff)
+	}
+}
+
+// The first list of a run may be the last that Proton answers. What was read is told,
+// nothing more is done, and no action waits for Proton after another has.
+func TestTheServiceEndsInTheMiddleOfARun(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", everything)
+	s.asked(partner, home, "one")
+	s.asked(partner, home, "two")
+	s.World.Inject(localaws.Fault{Operation: "ListEnvironmentAccountConnections", Match: of(environment), Times: 1, When: localaws.After,
+		Kind: localaws.Meanwhile(func() { s.proton.Retire(proton.AccessDenied) })})
+	out := s.Sweep()
+	if !out.Gone || out.Verdicts["undetermined"] != 1 {
+		t.Errorf("summary: %+v", out)
+	}
+	s.wantWrites()
+	s.wantOutcomes(map[string]string{"one": "withheld undetermined", "two": "withheld undetermined"})
+	reads := 0
+	for _, c := range s.World.Calls() {
+		if c.Operation == "ListEnvironmentAccountConnections" {
+			reads++
+		}
+	}
+	if reads != 3 {
+		t.Errorf("%d lists, want 3: two of the run, and one that found Proton gone", reads)
 	}
 }

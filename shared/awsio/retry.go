@@ -84,6 +84,14 @@ func (patient) GetAttemptToken(context.Context) (func(error) error, error) { ret
 
 func released(error) error { return nil }
 
+// WithBudget returns a context in which a read has this time, with all its
+// attempts, in place of 45 seconds.
+func WithBudget(ctx context.Context, d time.Duration) context.Context {
+	return context.WithValue(ctx, budgetKey{}, d)
+}
+
+type budgetKey struct{}
+
 // failures is what one call has met so far, and its own key in the context of
 // the call. One call is made by one goroutine, so it needs no lock.
 type failures struct {
@@ -98,12 +106,15 @@ func budget(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Budget", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 	) (middleware.InitializeOutput, middleware.Metadata, error) {
-		met := &failures{}
-		call, cancel := context.WithTimeout(context.WithValue(ctx, failures{}, met), callTime)
+		met, limit := &failures{}, callTime
+		if d, ok := ctx.Value(budgetKey{}).(time.Duration); ok {
+			limit = d
+		}
+		call, cancel := context.WithTimeout(context.WithValue(ctx, failures{}, met), limit)
 		defer cancel()
 		out, metadata, err := next.HandleInitialize(call, in)
 		if err != nil && call.Err() != nil && ctx.Err() == nil && met.last != nil {
-			err = fmt.Errorf("given up after %s: %w", callTime, met.last)
+			err = fmt.Errorf("given up after %s: %w", limit, met.last)
 		}
 		return out, metadata, err
 	}), middleware.Before)

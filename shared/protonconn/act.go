@@ -17,10 +17,17 @@ type actor struct {
 	scope  control.Scope
 	policy policy.ProtonConnections
 	clock  *awsio.Clock
+
+	gone *Unread // Proton went away during the run
 }
 
 func (a *actor) Recheck(ctx context.Context, action control.Action) control.Plan {
-	return Decide(Observe(ctx, a.read, a.scope, id(action), Side(action.Subject)), a.policy, a.clock.Now())
+	o := Observation{Scope: a.scope, Gone: a.gone}
+	if a.gone == nil { // else the next action need not wait for it as well
+		o = Observe(ctx, a.read, a.scope, id(action), Side(action.Subject))
+		a.gone = o.Gone
+	}
+	return Decide(o, a.policy, a.clock.Now())
 }
 
 func (a *actor) Write(ctx context.Context, action control.Action) (control.Answer, error) {

@@ -79,11 +79,20 @@ func Decide(o Observation, p policy.ProtonConnections, now time.Time) control.Pl
 		})
 	}
 	for _, side := range []Side{Management, Environment} {
+		times := map[string]int{}
+		for _, c := range o.Sides[side] {
+			times[c.ID]++
+		}
 		for _, c := range o.Sides[side] {
 			if o.Only != "" && o.Only != c.ID {
 				continue
 			}
 			f := judge(o, side, c, p, now)
+			if times[c.ID] > 1 {
+				// It changed while the list was read, and nobody knows which entry is right.
+				f.Verdict, f.Code, f.Effect, f.Waiver, f.Notes = control.Undetermined, "malformed", "", "", nil
+				f.Reason = fmt.Sprintf("connection %s is in the list more than once", c.ID)
+			}
 			if f.Verdict != control.Undetermined {
 				plan.Looked++
 			}
@@ -100,6 +109,14 @@ func Decide(o Observation, p policy.ProtonConnections, now time.Time) control.Pl
 		return cmp.Or(strings.Compare(a.Resource, b.Resource), strings.Compare(a.Subject, b.Subject))
 	})
 	return plan
+}
+
+// belongs says whether the ARN is that of this connection. It carries the
+// environment account, on both sides.
+func belongs(c Connection, region string) bool {
+	parts := strings.SplitN(c.ARN, ":", 6)
+	return len(parts) == 6 && parts[0] == "arn" && parts[2] == "proton" && parts[3] == region && parts[4] == c.EnvironmentAccount &&
+		parts[5] == "environment-account-connection/"+c.ID
 }
 
 func judge(o Observation, side Side, c Connection, p policy.ProtonConnections, now time.Time) control.Finding {
@@ -119,7 +136,7 @@ func judge(o Observation, side Side, c Connection, p policy.ProtonConnections, n
 	switch {
 	case c.ID == "" || c.ARN == "" || c.EnvironmentAccount == "" || c.ManagementAccount == "" || c.Name == "" || c.Requested.IsZero() || c.Modified.IsZero():
 		say(control.Undetermined, "malformed", "the list leaves out what it must have")
-	case !strings.HasSuffix(c.ARN, "/"+c.ID),
+	case !belongs(c, o.Scope.Region),
 		side == Management && c.ManagementAccount != o.Scope.Account, side == Environment && c.EnvironmentAccount != o.Scope.Account:
 		say(control.Undetermined, "malformed", "what the list says of it does not fit together")
 	case c.Status != pending && c.Status != connected && c.Status != rejected:
@@ -155,18 +172,18 @@ func judgeRequest(f *control.Finding, c Connection, p policy.ProtonConnections, 
 		case !a.Names(c.EnvironmentAccount, c.ManagementAccount, c.Name):
 		case !a.CoversRoles(c.Role, c.ComponentRole):
 			why = fmt.Sprintf("%s speaks of it, but not of all its roles (%s)", a.Place, strings.TrimRight(c.Role+" "+c.ComponentRole, " "))
-		case len(a.CodebuildRoles) > 0:
+		case hidden(a, c):
 			unseen = a.Place
 		default:
 			say(control.Compliant, "approved", a.Place+" approves it")
 			return
 		}
 	}
-	if unseen != "" {
-		say(control.Undetermined, "role-unseen", unseen+" constrains its CodeBuild role, which the list does not show")
+	if waived(f, c, p, now, say) {
 		return
 	}
-	if waived(f, c, p, now, say) {
+	if unseen != "" {
+		say(control.Undetermined, "role-unseen", unseen+" constrains a role of it that the list does not show")
 		return
 	}
 	say(control.Violation, "not-approved", why)
@@ -208,39 +225,54 @@ func judgeOwn(f *control.Finding, c Connection, p policy.ProtonConnections, now 
 	case now.IsZero():
 		say(control.Undetermined, "time-unknown", "no answer of AWS said what time it is, so its age is not known")
 	case now.Sub(since) > limit:
-		say(control.Violation, "stale", fmt.Sprintf("it has been so since %s", since.UTC().Format(time.DateTime)))
+		say(control.Violation, "stale", fmt.Sprintf("nothing is known to have changed about it since %s", since.UTC().Format(time.DateTime)))
 		f.Effect = "the record is deleted; nothing hangs on it"
 	default:
-		say(control.Compliant, strings.ToLower(c.Status), fmt.Sprintf("it has been so since %s, which is not long enough", since.UTC().Format(time.DateTime)))
+		say(control.Compliant, strings.ToLower(c.Status), fmt.Sprintf("it changed last on %s, which is not long enough ago", since.UTC().Format(time.DateTime)))
 	}
 }
 
-// waived looks for a waiver in force, and says what it found. It is false where the
-// connection is to be judged as if there were none.
+// hidden says whether the approval constrains a role that the list does not show:
+// that for CodeBuild, which no list shows, or the role itself where it is left out.
+func hidden(a policy.Approval, c Connection) bool {
+	return len(a.CodebuildRoles) > 0 || len(a.Roles) > 0 && c.Role == ""
+}
+
+// waived looks for a waiver in force, and says what it found. One that settles it
+// comes before one that does not. It is false where the connection is to be judged
+// as if there were none.
 func waived(f *control.Finding, c Connection, p policy.ProtonConnections, now time.Time, say func(control.Verdict, string, string)) bool {
+	doubt := func() bool { return false }
 	for _, w := range p.Waivers {
 		if !w.Names(c.EnvironmentAccount, c.ManagementAccount, c.Name) || !w.CoversRoles(c.Role, c.ComponentRole) {
 			continue
 		}
-		f.Waiver = w.ID
 		switch {
 		case now.IsZero():
-			say(control.Undetermined, "time-unknown", fmt.Sprintf("waiver %s may be in force, but no answer of AWS said what time it is", w.ID))
-			return true
-		case w.InForce(now) && len(w.CodebuildRoles) > 0:
-			say(control.Undetermined, "role-unseen", fmt.Sprintf("waiver %s constrains its CodeBuild role, which the list does not show", w.ID))
-			return true
+			doubt = func() bool {
+				f.Waiver = w.ID
+				say(control.Undetermined, "time-unknown", fmt.Sprintf("waiver %s may be in force, but no answer of AWS said what time it is", w.ID))
+				return true
+			}
+		case w.InForce(now) && hidden(w.Approval, c):
+			doubt = func() bool {
+				f.Waiver = w.ID
+				say(control.Undetermined, "role-unseen", fmt.Sprintf("waiver %s constrains a role of it that the list does not show", w.ID))
+				return true
+			}
 		case w.InForce(now):
+			f.Waiver = w.ID
 			say(control.Waived, "waived", fmt.Sprintf("waiver %s of %s holds (%s)", w.ID, w.Owner, w.Reason))
 			if w.EndsSoon(now) {
 				f.Notes = append(f.Notes, fmt.Sprintf("waiver %s ends on %s", w.ID, w.LastDay()))
 			}
 			return true
 		default:
+			f.Waiver = w.ID
 			f.Notes = append(f.Notes, fmt.Sprintf("waiver %s of %s ran out on %s", w.ID, w.Owner, w.LastDay()))
 		}
 	}
-	return false
+	return doubt()
 }
 
 func inUse(users map[string][]string, id string) string {
@@ -256,7 +288,8 @@ func inUse(users map[string][]string, id string) string {
 
 // sameRequest says that two connections ask for the same.
 func sameRequest(a, b Connection) bool {
-	return a.EnvironmentAccount == b.EnvironmentAccount && a.ManagementAccount == b.ManagementAccount && a.Name == b.Name
+	return a.EnvironmentAccount == b.EnvironmentAccount && a.ManagementAccount == b.ManagementAccount && a.Name == b.Name &&
+		a.Role == b.Role && a.ComponentRole == b.ComponentRole
 }
 
 // action is what ends a violation, where anything may.

@@ -205,7 +205,7 @@ func TestDecideInTheManagementAccount(t *testing.T) {
 		{row{"an approved request with another role", request(pending, "prod-web").runs(role("admin")), control.Violation, "not-approved", reject}, noon},
 		{row{"an approved request with another role for components", request(pending, "prod-web").builds(role("admin")), control.Violation, "not-approved", reject}, noon},
 		{row{"an approved request with both roles right", request(pending, "prod-web").builds(role("proton-parts")), control.Compliant, "approved", ""}, noon},
-		{row{"an approved request without any role", request(pending, "prod-web").runs(""), control.Compliant, "approved", ""}, noon},
+		{row{"a request whose role the list leaves out, where the approval constrains it", request(pending, "prod-web").runs(""), control.Undetermined, "role-unseen", ""}, noon},
 		{row{"an approved request with a role of another account", request(pending, "prod-web").runs(strings.Replace(role("proton-run"), environment, foreign, 1)), control.Violation, "not-approved", reject}, noon},
 		{row{"a role in a folder, which the glob does not reach", request(pending, "prod-web").runs(role("proton-a/admin")), control.Violation, "not-approved", reject}, noon},
 		{row{"an accepted one whose role was swapped", request(connected, "prod-web").runs(role("admin")).changed(time.Hour), control.Violation, "not-approved", ""}, noon},
@@ -324,12 +324,12 @@ func TestTheReasonSaysWhatAPersonNeeds(t *testing.T) {
 	}{
 		{"whose it is", Management, request(pending, "web"), nil, "connection 00000000-0000-4000-9000-000000000001 of account 222222222222 to 111111111111 for environment web is PENDING: no approval of the policy speaks of it"},
 		{"which approval is nearest", Management, request(pending, "prod-web").runs(role("admin")).builds(role("parts")), nil, "proton_connections.approve[0] speaks of it, but not of all its roles (" + role("admin") + " " + role("parts") + ")"},
-		{"which approval cannot be judged", Management, request(pending, "build-web"), nil, "proton_connections.approve[1] constrains its CodeBuild role, which the list does not show"},
+		{"which approval cannot be judged", Management, request(pending, "build-web"), nil, "proton_connections.approve[1] constrains a role of it that the list does not show"},
 		{"what uses it", Management, request(connected, "web"), users, "these environments use it and must go first: web, web-2"},
 		{"that nothing is known to use it", Management, request(connected, "web"), map[string][]string{}, "no environment is listed that uses it"},
 		{"that what uses it could not be read", Management, request(connected, "web"), nil, "which environments use it could not be read, so nothing is done"},
 		{"how it could be ended", Environment, request(connected, "web").to(foreign), nil, "`connected: delete` would end it"},
-		{"since when it is stale", Environment, request(rejected, "web").aged(8 * day), nil, "it has been so since 2026-11-12 12:00:00"},
+		{"since when it is stale", Environment, request(rejected, "web").aged(8 * day), nil, "nothing is known to have changed about it since 2026-11-12 12:00:00"},
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			o := seen(r.side, r.c)
@@ -346,6 +346,72 @@ func TestTheReasonSaysWhatAPersonNeeds(t *testing.T) {
 	}
 }
 
+// A list that shows a connection twice was read while it changed. Whatever the
+// entries say, nothing is done.
+func TestAConnectionThatIsListedTwiceIsUndetermined(t *testing.T) {
+	for _, side := range []Side{Management, Environment} {
+		for _, other := range []string{pending, connected, rejected} {
+			first, second := request(pending, "web").to(foreign).aged(90*day), request(other, "web").to(foreign).aged(90*day)
+			if side == Management {
+				first, second = first.to(management), second.to(management)
+			}
+			plan := Decide(seen(side, first, second), parse(t, rules), noon)
+			if len(plan.Actions) != 0 || plan.Looked != 0 || len(plan.Findings) != 2 {
+				t.Errorf("%s, PENDING and %s: %d actions, looked at %d", side, other, len(plan.Actions), plan.Looked)
+			}
+			for _, f := range plan.Findings {
+				if f.Verdict != control.Undetermined || f.Code != "malformed" {
+					t.Errorf("%s, PENDING and %s: %s %s", side, other, f.Verdict, f.Code)
+				}
+			}
+		}
+	}
+}
+
+func TestAnARNOfSomethingElseIsMalformed(t *testing.T) {
+	c := request(pending, "web")
+	for _, arn := range []string{
+		"arn:aws:proton:us-east-1:" + environment + ":environment-account-connection/" + c.ID,
+		"arn:aws:proton:" + region + ":999999999999:environment-account-connection/" + c.ID,
+		"arn:aws:proton:" + region + ":" + environment + ":environment/zzz/" + c.ID,
+		"arn:aws:s3:" + region + ":" + environment + ":environment-account-connection/" + c.ID,
+	} {
+		c.ARN = arn
+		row{arn, c, control.Undetermined, "malformed", ""}.check(t, Management, parse(t, rules), noon)
+	}
+}
+
+// A waiver that settles it counts, whichever of several comes first, and also where
+// an approval leaves something unseen.
+func TestAWaiverThatSettlesItComesBeforeOneThatDoesNot(t *testing.T) {
+	waiver := func(id, more string) string {
+		return `    - id: ` + id + `
+      environment_accounts: ["222222222222"]
+      management_accounts: ["111111111111"]
+      environments: ["build-*"]
+      reason: "for now"
+      owner: "team"
+      expires: 2027-03-01
+` + more
+	}
+	unseen := waiver("unseen", "      codebuild_roles: [\"arn:aws:iam::222222222222:role/x\"]\n")
+	for _, order := range []string{unseen + waiver("plain", ""), waiver("plain", "") + unseen} {
+		p := parse(t, `version: 1
+limits: {count: 10, share: 100%}
+proton_connections:
+  rejected_after: 7d
+  pending_after: 30d
+  approve:
+    - environment_accounts: ["222222222222"]
+      management_accounts: ["111111111111"]
+      environments: ["build-*"]
+      codebuild_roles: ["arn:aws:iam::222222222222:role/x"]
+  waivers:
+`+order)
+		row{"", request(pending, "build-web"), control.Waived, "waived", ""}.check(t, Management, p, noon)
+	}
+}
+
 func TestARequestThatIsMadeAgainAfterARejectionSaysSo(t *testing.T) {
 	again := request(pending, "web").number(9)
 	before := request(rejected, "web").aged(5 * day)
@@ -356,7 +422,8 @@ func TestARequestThatIsMadeAgainAfterARejectionSaysSo(t *testing.T) {
 	}{
 		{"the same, twice", []Connection{before.number(2), before}, []string{
 			"the same was asked for before, and rejected: " + before.ID, "the same was asked for before, and rejected: " + before.number(2).ID}},
-		{"the same, with another role", []Connection{before.runs(role("admin"))}, []string{"the same was asked for before, and rejected: " + before.ID}},
+		{"the same, with another role", []Connection{before.runs(role("admin"))}, nil},
+		{"the same, with another component role", []Connection{before.builds(role("admin"))}, nil},
 		{"another environment", []Connection{request(rejected, "other").aged(5 * day)}, nil},
 		{"another account", []Connection{before.from(foreign)}, nil},
 		{"the same, which waits as well", []Connection{request(pending, "web").aged(5 * day)}, nil},

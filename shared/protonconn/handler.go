@@ -43,9 +43,15 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	seen := Observe(look, read, run.Scope, why.Connection, Management, Environment)
 	plan := Decide(seen, rules, clock.Now())
 	run.Summary.Gone = seen.Gone != nil
-	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0 && seen.Gone == nil, &actor{
-		read: read, write: newClient(run.Session.Writes), scope: run.Scope, policy: rules, clock: clock,
-	})
+	a := &actor{read: read, write: newClient(run.Session.Writes), scope: run.Scope, policy: rules, clock: clock}
+	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0 && seen.Gone == nil, a)
+	if a.gone != nil {
+		run.Summary.Gone = true
+		for _, f := range Decide(Observation{Scope: run.Scope, Gone: a.gone}, rules, clock.Now()).Findings {
+			run.Report.Finding(ctx, f)
+			run.Summary.Verdicts[f.Verdict]++
+		}
+	}
 	for _, w := range rules.Waivers {
 		run.Waiver(w.Term)
 	}

@@ -63,23 +63,28 @@ func Observe(ctx context.Context, api Reader, scope control.Scope, only string, 
 
 	for _, c := range o.Sides[Management] {
 		if c.Status == connected && (only == "" || only == c.ID) {
-			o.Users = users(ctx, api)
+			o.users(ctx, api)
 			break
 		}
 	}
 	return o
 }
 
-func users(ctx context.Context, api Reader) map[string][]string {
+// users reads which environments use which connections.
+func (o *Observation) users(ctx context.Context, api Reader) {
 	list, err := api.ListEnvironments(ctx)
 	if err != nil {
-		return nil // told in the finding, which nothing is done about anyway
+		class := awsio.Classify(err)
+		o.Unread = append(o.Unread, Unread{
+			Resource: arn(o.Scope, "environment/*"), Side: Management, Code: string(class),
+			Reason: awsio.Explain("which environments use which connections could not be read", err, class),
+		})
+		return
 	}
-	users := map[string][]string{}
+	o.Users = map[string][]string{}
 	for _, u := range list.Items() {
-		users[u.Connection] = append(users[u.Connection], u.Environment)
+		o.Users[u.Connection] = append(o.Users[u.Connection], u.Environment)
 	}
-	return users
 }
 
 func arn(scope control.Scope, path string) string {

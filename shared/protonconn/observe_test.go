@@ -73,7 +73,7 @@ func TestReadsWhatUsesAConnectionOnlyWhereOneIsConnected(t *testing.T) {
 	}
 
 	s.world.Inject(localaws.Fault{Operation: "ListEnvironments", Kind: localaws.Body(200, `{}`)})
-	if o := s.observe(t.Context()); o.Users != nil || len(o.Unread) != 0 {
+	if o := s.observe(t.Context()); o.Users != nil || len(o.Unread) != 1 || o.Unread[0].Code != "malformed" {
 		t.Errorf("where they cannot be read: %+v", o)
 	}
 }

@@ -30,9 +30,7 @@ func (u unheard) Unwrap() error { return u.error }
 func (c client) ListEnvironmentAccountConnections(ctx context.Context, side Side) (awsio.Complete[Connection], error) {
 	return awsio.ReadAll(ctx, fmt.Sprintf("listing the connections of the %s side", side), func(ctx context.Context, token *string) ([]Connection, *string, error) {
 		if token == nil {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, firstTime)
-			defer cancel()
+			ctx = awsio.WithBudget(ctx, firstTime)
 		}
 		out, err := c.proton.ListEnvironmentAccountConnections(ctx, &proton.ListEnvironmentAccountConnectionsInput{
 			RequestedBy: types.EnvironmentAccountConnectionRequesterAccountType(side), MaxResults: aws.Int32(100), NextToken: token,

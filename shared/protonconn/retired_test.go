@@ -73,6 +73,12 @@ func TestAServiceThatIsGoneIsToldByItsFirstAnswer(t *testing.T) {
 	retired := func(r proton.Retirement) func(*stage) (string, error) {
 		return func(s *stage) (string, error) { s.proton.Retire(r); return s.world.URL(), nil }
 	}
+	answers := func(k localaws.Kind) func(*stage) (string, error) {
+		return func(s *stage) (string, error) {
+			s.world.Inject(localaws.Fault{Service: "proton", Kind: k})
+			return s.world.URL(), nil
+		}
+	}
 	tests := []struct {
 		name  string
 		ends  func(*stage) (endpoint string, err error)
@@ -91,7 +97,11 @@ func TestAServiceThatIsGoneIsToldByItsFirstAnswer(t *testing.T) {
 		{name: "a connection that is refused", ends: func(s *stage) (string, error) { return s.proton.Refusing() }, code: "unreachable"},
 		{name: "a connection that does not come about", ends: func(s *stage) (string, error) { return s.proton.Deaf() }, code: "unreachable"},
 		{name: "a silent host", ends: func(s *stage) (string, error) { return s.proton.Silent() }, code: "unreachable"},
-		{name: "throttling without an end", ends: retired(proton.Throttled), code: "unreachable"},
+		{name: "throttling without an end, with a text", ends: retired(proton.Throttled), code: "service-retired"},
+		{name: "throttling without an end", ends: answers(localaws.Fail(400, "ThrottlingException", "slow down")), code: "unreachable"},
+		{name: "an error of a type that Proton does not have", ends: answers(localaws.Fail(400, "TeapotException", "no coffee")), code: "unreachable", calls: 1},
+		{name: "an error without a type", ends: answers(localaws.Fail(403, "", "Forbidden")), code: "unreachable"},
+		{name: "a text with hyphens", ends: answers(localaws.Fail(400, "AccessDeniedException", "AWS Proton has reached its end-of-support date")), code: "service-retired", calls: 1},
 		{name: "a web page", ends: retired(proton.WebPage), code: "unreachable", calls: 3},
 		{name: "an empty object", ends: retired(proton.EmptyObject), code: "unreachable", calls: 1},
 		{name: "an empty body", ends: retired(proton.EmptyBody), code: "unreachable", calls: 1},
@@ -171,7 +181,6 @@ func TestWhatIsNotTheEndOfTheService(t *testing.T) {
 			"User: arn:aws:sts::111111111111:assumed-role/portcullis/x is not authorized to perform: proton:ListEnvironmentAccountConnections because no identity-based policy allows it")}}, "access-denied", Management},
 		{"credentials are old", []localaws.Fault{{Kind: localaws.Fail(400, "ExpiredTokenException", "The security token included in the request is expired")}}, "credentials", Management},
 		{"the request is wrong", []localaws.Fault{{Kind: localaws.Fail(400, "ValidationException", "1 validation error detected")}}, "invalid", Management},
-		{"nobody knows the error", []localaws.Fault{{Kind: localaws.Fail(400, "TeapotException", "no coffee")}}, "error", Management},
 		{"a later page is refused with the words of an end", []localaws.Fault{cut, {Match: later, Kind: localaws.Fail(400, "AccessDeniedException", "no longer available")}}, "access-denied", Management},
 		{"a later page makes no sense", []localaws.Fault{cut, {Match: later, Kind: localaws.HTML(200)}}, "malformed", Management},
 		{"the other side is refused with the words of an end", []localaws.Fault{{Match: own, Kind: localaws.Fail(400, "AccessDeniedException", "no longer available")}}, "access-denied", Environment},
