@@ -77,7 +77,7 @@ func rules() []rule {
 			}),
 		forbid("only shared/protonconn/proton.go knows the client of a service that has ended",
 			func(f sourceFile, imported string) bool {
-				return f.under("functions", "shared") && !f.isTest() && f.name != "shared/protonconn/proton.go" &&
+				return !f.isTest() && f.name != "shared/protonconn/proton.go" &&
 					within(imported, "github.com/aws/aws-sdk-go-v2/service/proton")
 			}),
 		{"every package says in a comment what it is", undocumented},

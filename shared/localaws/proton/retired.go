@@ -68,7 +68,7 @@ func (s *Service) Retire(r Retirement) *localaws.Injected {
 	return s.world.Inject(localaws.Fault{Service: "proton", Kind: kind})
 }
 
-// NoSuchHost is an endpoint whose name does not resolve. Like the others, it is for AWS_ENDPOINT_URL_PROTON.
+// NoSuchHost is an endpoint whose name does not resolve..
 // https://www.rfc-editor.org/rfc/rfc2606
 const NoSuchHost = "https://proton.invalid"
 
