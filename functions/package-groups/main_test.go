@@ -327,22 +327,13 @@ func TestThrottlingWithoutATypeIsTriedAgain(t *testing.T) {
 // took effect. Whatever was written must have its intent in the log.
 func TestAKillAtAnyPointLeavesNoWriteWithoutItsIntent(t *testing.T) {
 	t.Parallel()
-	for _, when := range []localaws.When{localaws.Before, localaws.After} {
-		wrote := 0
-		for n := 0; ; n++ {
-			s := newStage(t, "enforce", rules)
-			s.old("/npm/*")
-			s.Sweep()
-			s.World.Advance(49 * time.Hour)
-			s.Function.Mark()
-			fault := s.World.Inject(localaws.Fault{Skip: n, Times: 1, When: when, Kind: localaws.Meanwhile(s.Function.Kill)})
-			_, err := s.Invoke(endtoend.Sweep)
-			if fault.Count() == 0 {
-				if n < 8 || err != nil {
-					t.Fatalf("a run makes only %d calls (%v)", n, err)
-				}
-				break
-			}
+	endtoend.KillAtEveryCall(t, 8, func() (*endtoend.Stage, func(int) bool) {
+		s := newStage(t, "enforce", rules)
+		s.old("/npm/*")
+		s.Sweep()
+		s.World.Advance(49 * time.Hour)
+		s.Function.Mark()
+		return s.Stage, func(call int) bool {
 			intents := 0
 			for _, line := range s.Function.Logs() {
 				if strings.Contains(line, `"message":"intent"`) && strings.Contains(line, "DeletePackageGroup") && strings.Contains(line, "CreatePackageGroup") {
@@ -350,21 +341,16 @@ func TestAKillAtAnyPointLeavesNoWriteWithoutItsIntent(t *testing.T) {
 				}
 			}
 			deleted := slices.Contains(s.writes(), "DeletePackageGroup /npm/*")
-			if deleted {
-				wrote++
-			}
 			if deleted && intents == 0 {
-				t.Errorf("killed at call %d: deleted without an intent", n)
+				t.Errorf("killed at call %d: deleted without an intent", call)
 			}
 			s.Sweep()
 			if s.corp.PackageGroup("/npm/*").Exists() {
-				t.Errorf("killed at call %d: the next sweep did not make good what was left", n)
+				t.Errorf("killed at call %d: the next sweep did not make good what was left", call)
 			}
+			return deleted
 		}
-		if wrote == 0 {
-			t.Error("no kill came after the deletion: the test proves nothing")
-		}
-	}
+	})
 }
 
 func TestOnePassOverTheGroupsAndAFewCallsForEachCandidate(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"portcullis/internal/endtoend"
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/proton"
 )
@@ -272,38 +273,24 @@ func TestSomebodyElseActsAtTheSameMoment(t *testing.T) {
 // took effect. Whatever was written must have its intent in the log.
 func TestAKillAtAnyPointLeavesNoWriteWithoutItsIntent(t *testing.T) {
 	t.Parallel()
-	for _, when := range []localaws.When{localaws.Before, localaws.After} {
-		wrote := 0
-		for n := 0; ; n++ {
-			s := newStage(t, "enforce", everything)
-			bothSides(s)
-			fault := s.World.Inject(localaws.Fault{Skip: n, Times: 1, When: when, Kind: localaws.Meanwhile(s.Function.Kill)})
-			_, err := s.Invoke(sweep)
-			if fault.Count() == 0 {
-				if n < 8 || err != nil {
-					t.Fatalf("a run makes only %d calls (%v)", n, err)
-				}
-				break
-			}
-			if err == nil {
-				t.Fatalf("killed at call %d, and yet it answered", n)
-			}
-			for _, w := range s.writes() {
-				wrote++
+	endtoend.KillAtEveryCall(t, 8, func() (*endtoend.Stage, func(int) bool) {
+		s := newStage(t, "enforce", everything)
+		bothSides(s)
+		return s.Stage, func(call int) bool {
+			written := s.writes()
+			for _, w := range written {
 				if !slices.Contains(s.intended(), w) {
-					t.Errorf("killed at call %d: %q has no intent", n, w)
+					t.Errorf("killed at call %d: %q has no intent", call, w)
 				}
 			}
 
 			// The next sweep makes good what was left.
 			s.Sweep()
 			if again := s.Sweep(); again.Verdicts["violation"] != 0 || !again.Complete {
-				t.Errorf("killed at call %d: after two more sweeps %+v", n, again)
+				t.Errorf("killed at call %d: after two more sweeps %+v", call, again)
 			}
 			s.wantWrites(remove+" strange", reject+" web")
+			return len(written) > 0
 		}
-		if wrote == 0 {
-			t.Error("no kill came after a write: the test proves nothing")
-		}
-	}
+	})
 }
