@@ -2,13 +2,9 @@ package localaws_test
 
 import (
 	"crypto/sha256"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,19 +13,17 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/eventbridge"
+	"portcullis/shared/localaws/internal/awscli"
 )
 
 // The AWS CLI is a client that shares no code with the Go SDK.
 func TestTheAWSCLIUnderstands(t *testing.T) {
-	cli, err := exec.LookPath("aws")
-	if err != nil {
-		t.Skip("the AWS CLI is not installed: nothing was checked against a client other than the Go SDK")
-	}
 	w, err := localaws.New(start())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	cli := awscli.Require(t, w)
 	packages, events := codeartifact.New(w), eventbridge.New(w)
 	corp := packages.AddDomain(account, region, "corp")
 	for _, name := range []string{"a1", "a2", "a3"} {
@@ -37,26 +31,9 @@ func TestTheAWSCLIUnderstands(t *testing.T) {
 	}
 	packages.SetPageSize(2)
 
-	// run returns what the CLI printed, as JSON or else as text.
 	run := func(t *testing.T, args ...string) any {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), cli, args...)
-		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
-		cmd.Env = append(cmd.Env, w.Environment(account, region)...)
-		cmd.Env = append(cmd.Env, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
-			"AWS_MAX_ATTEMPTS=1", "AWS_PAGER=", "AWS_DEFAULT_OUTPUT=json", "NO_PROXY=127.0.0.1")
-		out, err := cmd.Output()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			return strings.TrimSpace(string(exit.Stderr))
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		var decoded any
-		if err := json.Unmarshal(out, &decoded); err != nil {
-			t.Fatalf("%v in %s", err, out)
-		}
-		return decoded
+		return cli.Run(t, account, region, args...)
 	}
 	same := func(t *testing.T, want, got any) {
 		t.Helper()

@@ -1,44 +1,21 @@
 package proton_test
 
 import (
-	"encoding/json"
-	"errors"
-	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"portcullis/shared/localaws/internal/awscli"
 )
 
 // The AWS CLI is a client that shares no code with the Go SDK.
 func TestTheAWSCLIUnderstands(t *testing.T) {
-	cli, err := exec.LookPath("aws")
-	if err != nil {
-		t.Skip("the AWS CLI is not installed: nothing was checked against a client other than the Go SDK")
-	}
 	s := newStage(t)
-	// run returns what the CLI printed, as JSON or else as text.
+	cli := awscli.Require(t, s.world)
 	run := func(account string, args ...string) any {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), cli, append([]string{"proton"}, args...)...)
-		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
-		cmd.Env = append(cmd.Env, s.world.Environment(account, region)...)
-		cmd.Env = append(cmd.Env, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
-			"AWS_MAX_ATTEMPTS=1", "AWS_PAGER=", "AWS_DEFAULT_OUTPUT=json", "NO_PROXY=127.0.0.1")
-		out, err := cmd.Output()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			return strings.TrimSpace(string(exit.Stderr))
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		var decoded any
-		if err := json.Unmarshal(out, &decoded); err != nil {
-			t.Fatalf("%v in %s", err, out)
-		}
-		return decoded
+		return cli.Run(t, account, region, append([]string{"proton"}, args...)...)
 	}
 	equal := func(want, got any) {
 		t.Helper()
