@@ -151,6 +151,16 @@ func Answer(err error) control.Answer {
 	}
 }
 
+// Failure classifies the error of a read and explains it. A read that was cut off
+// by the end of its context met the deadline, whatever else its error says.
+func Failure(ctx context.Context, what string, err error) (Class, string) {
+	class := Classify(err)
+	if ctx.Err() != nil {
+		class = Deadline
+	}
+	return class, Explain(what, err, class)
+}
+
 // Explain says what could not be done and why, in one line that ends with what a
 // person can do about it, where there is something.
 func Explain(what string, err error, class Class) string {

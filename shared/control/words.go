@@ -114,8 +114,9 @@ type Action struct {
 // printed, compared and thrown away. It holds no functions and nothing in it has
 // been done.
 type Plan struct {
-	// Looked is how many resources were read completely, whatever the verdict. The
-	// limit's share is a share of this.
+	// Looked is how many resources were read completely, whatever the verdict; a
+	// control may leave out what it could not judge. The limit's share is a share of
+	// this.
 	Looked int
 
 	// Findings are all conclusions but the trivial one: a resource about which

@@ -282,11 +282,8 @@ func (o *observer) unread(ctx context.Context, resource, what string, err error)
 
 // note is unread for who holds the lock.
 func (o *observer) note(ctx context.Context, resource, what string, err error) {
-	class := awsio.Classify(err)
-	if ctx.Err() != nil {
-		class = awsio.Deadline
-	}
-	o.out.Unread = append(o.out.Unread, Unread{Resource: resource, Class: class, Reason: awsio.Explain(what, err, class)})
+	class, reason := awsio.Failure(ctx, what, err)
+	o.out.Unread = append(o.out.Unread, Unread{Resource: resource, Class: class, Reason: reason})
 }
 
 func (o *observer) accountARN(kind string) string {

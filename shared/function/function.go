@@ -130,7 +130,7 @@ func (r *Run) Ignored() bool { return r.Summary.Ignored != "" }
 // has no actor.
 func (r *Run) CarryOut(ctx, begin context.Context, plan control.Plan, complete bool, actor control.Actor) {
 	p := r.function.Policy
-	gate := control.Gate{Mode: r.Summary.Mode, Limit: control.Limit(p.Limits), Covers: p.EnforceOn.Covers}
+	gate := control.Gate{Mode: r.function.Settings.Mode, Limit: control.Limit(p.Limits), Covers: p.EnforceOn.Covers}
 	gated := gate.Pass(plan)
 	for _, f := range plan.Findings {
 		r.Report.Finding(ctx, f)

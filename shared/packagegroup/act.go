@@ -18,13 +18,13 @@ type actor struct {
 	observer
 	write Writer
 
-	// By action: that AWS accepted the deletion, and what it said that it deleted.
-	accepted map[string]bool
-	deleted  map[string]*types.PackageGroupDescription
+	// By action whose deletion AWS accepted: what it said that it deleted, or nil
+	// where it did not say.
+	deleted map[string]*types.PackageGroupDescription
 }
 
 func newActor(o observer, write Writer) *actor {
-	return &actor{observer: o, write: write, accepted: map[string]bool{}, deleted: map[string]*types.PackageGroupDescription{}}
+	return &actor{observer: o, write: write, deleted: map[string]*types.PackageGroupDescription{}}
 }
 
 func (a *actor) Recheck(ctx context.Context, action control.Action) control.Plan {
@@ -52,7 +52,7 @@ func (a *actor) Write(ctx context.Context, action control.Action) (control.Answe
 		var out *codeartifact.DeletePackageGroupOutput
 		out, err = a.write.DeletePackageGroup(ctx, &codeartifact.DeletePackageGroupInput{Domain: &domain.Name, DomainOwner: &domain.Owner, PackageGroup: &pattern})
 		if err == nil {
-			a.accepted[action.ID], a.deleted[action.ID] = true, out.PackageGroup
+			a.deleted[action.ID] = out.PackageGroup
 		}
 	default:
 		return control.Refused, fmt.Errorf("%s is not an operation of this control", action.Call.Operation)
@@ -91,7 +91,7 @@ func (a *actor) Verify(ctx context.Context, action control.Action) (control.Look
 // with it; the look finds that, and says what restores it.
 func (a *actor) verifyDeletion(ctx context.Context, action control.Action, d Domain, pattern string) (control.Look, error) {
 	before := action.Before.(snapshot)
-	gone := a.deleted[action.ID]
+	gone, accepted := a.deleted[action.ID]
 	var look control.Look
 	if gone != nil {
 		look.Restore, look.Undo = compare(d, before, gone)
@@ -120,7 +120,7 @@ func (a *actor) verifyDeletion(ctx context.Context, action control.Action, d Dom
 	case there:
 		// https://docs.aws.amazon.com/codeartifact/latest/ug/package-groups.html
 		return look, fmt.Errorf("the group is still listed, and a deletion takes a while to show")
-	case gone == nil && a.accepted[action.ID]:
+	case gone == nil && accepted:
 		return look, fmt.Errorf("AWS's answer does not say what it deleted, so it could not be compared")
 	}
 	return look, nil
@@ -130,7 +130,7 @@ func (a *actor) verifyDeletion(ctx context.Context, action control.Action, d Dom
 // deletion was decided on, and which calls restore it as it was when it went.
 func compare(d Domain, before snapshot, gone *types.PackageGroupDescription) (string, []control.Call) {
 	var differs []string
-	after := Group{Pattern: before.Pattern, Contact: aws.ToString(gone.ContactInfo), Description: aws.ToString(gone.Description), Controls: map[string]Control{}}
+	after := Group{Pattern: before.Pattern, Contact: aws.ToString(gone.ContactInfo), Description: aws.ToString(gone.Description)}
 	if gone.CreatedTime == nil || gone.CreatedTime.UnixMilli() != before.Created.UnixMilli() {
 		differs = append(differs, "it was made anew after it was looked at")
 	}

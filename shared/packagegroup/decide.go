@@ -97,14 +97,17 @@ func lookalikes(t Tree, g Group) kept {
 	if parent := t.Groups[g.Parent]; !parent.blocks() {
 		return kept{"lookalikes", fmt.Sprintf("kept: while it exists, look-alikes of `%s` are blocked, and %s above it would let them in; `lookalikes: ignore` would let it go", what, g.Parent)}
 	}
-	for _, p := range patterns(t) {
-		other := t.Groups[p]
-		if t.ancestor(p, g.Pattern) || t.ancestor(g.Pattern, p) || other.blocks() || !resemble(p, g.Pattern) {
-			continue
+	var open []string
+	for p, other := range t.Groups {
+		if !other.blocks() && !t.ancestor(p, g.Pattern) && !t.ancestor(g.Pattern, p) && resemble(p, g.Pattern) {
+			open = append(open, p)
 		}
-		return kept{"lookalikes", fmt.Sprintf("kept: while it exists, look-alikes of `%s` are blocked, and some of them may match %s, which would let them in; `lookalikes: ignore` would let it go", what, p)}
 	}
-	return kept{}
+	if open == nil {
+		return kept{}
+	}
+	p := slices.MinFunc(open, t.leavesFirst)
+	return kept{"lookalikes", fmt.Sprintf("kept: while it exists, look-alikes of `%s` are blocked, and some of them may match %s, which would let them in; `lookalikes: ignore` would let it go", what, p)}
 }
 
 // Decide concludes what the policy says about every group that was observed.
@@ -117,7 +120,7 @@ func lookalikes(t Tree, g Group) kept {
 //	has a package in it                        | none              | compliant    | in-use        | –
 //	has a keep tag, or is of CloudFormation    | none              | compliant    | keep-tag      | –
 //	is what a named package resolves to        | none              | compliant    | claimed       | –
-//	  any of these three                       | there is one      | violation    | stale-mark    | unmark
+//	  any of these three                       | there is one      | violation    | stale-mark    | unmark (beside its other finding)
 //	is dead                                    | none              | violation    | dead          | mark
 //	is dead                                    | void              | violation    | dead          | mark anew
 //	is dead                                    | in the grace time | violation    | waiting       | –

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -374,11 +375,8 @@ func (o *observer) packages(ctx context.Context, d Domain, pattern string, previ
 }
 
 func (o *observer) unread(ctx context.Context, resource, what string, err error) Unread {
-	class := awsio.Classify(err)
-	if ctx.Err() != nil {
-		class = awsio.Deadline
-	}
-	return Unread{Resource: resource, Class: class, Reason: awsio.Explain(what, err, class)}
+	class, reason := awsio.Failure(ctx, what, err)
+	return Unread{Resource: resource, Class: class, Reason: reason}
 }
 
 func (o *observer) arn(d Domain, path string) string {
@@ -387,17 +385,19 @@ func (o *observer) arn(d Domain, path string) string {
 
 // patterns returns the patterns of a tree, so that leaves come before what is
 // above them.
-func patterns(t Tree) []string {
-	depth := map[string]int{}
-	list := make([]string, 0, len(t.Groups))
-	for p := range t.Groups {
-		list = append(list, p)
-		for q := p; q != Root && depth[p] <= len(t.Groups); q = t.Groups[q].Parent {
-			depth[p]++
-		}
+func patterns(t Tree) []string { return slices.SortedFunc(maps.Keys(t.Groups), t.leavesFirst) }
+
+// leavesFirst orders patterns by their depth in the tree, and then by the alphabet.
+func (t Tree) leavesFirst(a, b string) int {
+	return cmp.Or(cmp.Compare(t.depth(b), t.depth(a)), strings.Compare(a, b))
+}
+
+// depth is how many groups stand above a pattern. It ends where parents go round
+// in a circle.
+func (t Tree) depth(pattern string) int {
+	n := 0
+	for ; pattern != Root && n <= len(t.Groups); pattern = t.Groups[pattern].Parent {
+		n++
 	}
-	slices.SortFunc(list, func(a, b string) int {
-		return cmp.Or(cmp.Compare(depth[b], depth[a]), strings.Compare(a, b))
-	})
-	return list
+	return n
 }

@@ -21,7 +21,7 @@ type Observation struct {
 	Scope control.Scope
 
 	// Domains are the names of all domains that the account owns. Nil where the
-	// list was not read to its end, and where only some domains were looked at.
+	// list was not read to its end or has an entry that cannot be right, and where only some domains were looked at.
 	Domains []string
 
 	// Packages are those of which everything that a guard asks about was read.
@@ -309,11 +309,7 @@ func (o *observer) allowed(ctx context.Context, l list) ([]string, error) {
 
 // unread notes a part of the scope that nothing is known about.
 func (o *observer) unread(ctx context.Context, resource, subject, what string, err error) {
-	class := awsio.Classify(err)
-	if ctx.Err() != nil {
-		class = awsio.Deadline
-	}
-	reason := awsio.Explain(what, err, class)
+	class, reason := awsio.Failure(ctx, what, err)
 	if class == awsio.NotFound {
 		reason += "; every package resolves to some group, so look whether the domain is still there"
 	}

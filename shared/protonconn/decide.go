@@ -65,8 +65,8 @@ type details struct {
 //
 // There, too, a waiver in force waives what is not named, and an age that cannot be
 // judged is undetermined. On both sides a connection is undetermined that lacks a
-// field or cannot be of that list, and one that only a waiver with a CodeBuild role
-// covers. The plan is sorted by resource and side.
+// field, cannot be of that list or is in it more than once, and one that only a
+// waiver covers that constrains a role which the list does not show. The plan is sorted by resource and side.
 func Decide(o Observation, p policy.ProtonConnections, now time.Time) control.Plan {
 	var plan control.Plan
 	if o.Gone != nil {

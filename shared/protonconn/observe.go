@@ -47,11 +47,8 @@ func Observe(ctx context.Context, api Reader, scope control.Scope, only string, 
 			o.Sides[side] = list.Items()
 			continue
 		}
-		u := Unread{Resource: arn(scope, "environment-account-connection/*"), Side: side, Code: string(awsio.Classify(err))}
-		if ctx.Err() != nil {
-			u.Code = string(awsio.Deadline)
-		}
-		u.Reason = awsio.Explain(fmt.Sprintf("the connections of the %s side could not be listed", side), err, awsio.Class(u.Code))
+		class, reason := awsio.Failure(ctx, fmt.Sprintf("the connections of the %s side could not be listed", side), err)
+		u := Unread{Resource: arn(scope, "environment-account-connection/*"), Side: side, Code: string(class), Reason: reason}
 		if code, is := gone(err); i == 0 && is && ctx.Err() == nil {
 			u.Code = code
 			u.Reason = awsio.Explain(fmt.Sprintf("AWS Proton is %s; AWS ended it on 2026-10-07", strings.TrimPrefix(code, "service-")), err, "")
@@ -74,11 +71,8 @@ func Observe(ctx context.Context, api Reader, scope control.Scope, only string, 
 func (o *Observation) users(ctx context.Context, api Reader) {
 	list, err := api.ListEnvironments(ctx)
 	if err != nil {
-		class := awsio.Classify(err)
-		o.Unread = append(o.Unread, Unread{
-			Resource: arn(o.Scope, "environment/*"), Side: Management, Code: string(class),
-			Reason: awsio.Explain("which environments use which connections could not be read", err, class),
-		})
+		class, reason := awsio.Failure(ctx, "which environments use which connections could not be read", err)
+		o.Unread = append(o.Unread, Unread{Resource: arn(o.Scope, "environment/*"), Side: Management, Code: string(class), Reason: reason})
 		return
 	}
 	o.Users = map[string][]string{}
