@@ -139,13 +139,13 @@ func (s *stage) report(failure *lambda.FunctionError) (report, error) {
 	}
 
 	writes := s.world.Writes()
-	for _, c := range writes[s.seenCalls:] {
+	for _, c := range writes[s.seenWrites:] {
 		if c.Service != "events" {
 			r.writes = append(r.writes, describe(c))
 			s.say("server", "%s", describe(c))
 		}
 	}
-	s.seenCalls = len(writes)
+	s.seenWrites = len(writes)
 	if len(r.writes) == 0 {
 		s.say("server", "no write")
 	}

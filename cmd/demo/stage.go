@@ -72,8 +72,8 @@ type stage struct {
 	woken map[string][]string
 	queue queue
 
-	seenEvents int // how many events and calls earlier scenes have told of
-	seenCalls  int
+	seenEvents int // how many events and writes earlier scenes have told of
+	seenWrites int
 
 	mu   sync.Mutex
 	last map[string]time.Time // the real time of the last call of each operation

@@ -335,9 +335,9 @@ func TestAKillAtAnyPointLeavesNoWriteWithoutItsIntent(t *testing.T) {
 		s := newStage(t, "enforce", everything)
 		twoDomains(s)
 		return s.Stage, func(call int) bool {
-			intents, written := strings.Join(intended(s), "\n"), s.writes()
+			intents, written := intended(s), s.writes()
 			for _, w := range written {
-				if !strings.Contains(intents, w) {
+				if !slices.Contains(intents, w) {
 					t.Errorf("killed at call %d: %q has no intent", call, w)
 				}
 			}

@@ -367,7 +367,6 @@ func TestOnePassOverTheGroupsAndAFewCallsForEachCandidate(t *testing.T) {
 	}
 }
 
-// An event that wakes another control is given to this one, too.
 // How AWS would write the ARN of a pattern without a slash is not documented. Such a
 // group is told, left alone, and does not hide the others of its domain.
 func TestAGroupWithoutASlashIsToldAndLeftAlone(t *testing.T) {
@@ -391,6 +390,7 @@ func TestAGroupWithoutASlashIsToldAndLeftAlone(t *testing.T) {
 	}
 }
 
+// An event that wakes another control is given to this one, too.
 func TestEventsPruneNothing(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, request string }{

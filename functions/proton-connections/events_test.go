@@ -256,6 +256,7 @@ func TestDeliveryMayBeAsBadAsAWSAllows(t *testing.T) {
 		{"held back", true, func(e events) events { return e }, 2, 0},
 		{"doubled", false, func(e events) events { return append(e, e...) }, 4, 0},
 		{"dropped", false, nobody, 0, 2},
+		{"in another order", true, func(e events) events { slices.Reverse(e); return e }, 2, 0},
 		{"doubled, late and in another order", true, func(e events) events { e = append(e, e...); slices.Reverse(e); return e }, 4, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {

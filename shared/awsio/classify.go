@@ -34,8 +34,8 @@ const (
 	Other       Class = "error"
 )
 
-// Classify tells the kind of a failed call. It goes by the error's code and the
-// HTTP status, never by the Go type of the error: some operations, such as
+// Classify tells the kind of a failed call. What AWS answered is told by the error's
+// code and the HTTP status, never by its Go type: some operations, such as
 // GetAssociatedPackageGroup, do not model throttling and return it untyped.
 // NotFound is only what AWS called so. A bare status of 404 comes from something
 // in between as easily, and is not taken as proof that a resource is gone.

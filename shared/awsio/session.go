@@ -131,7 +131,7 @@ func (a *AWS) Events() aws.Config {
 var ErrReadOnly = errors.New("this client may only read; the call was not sent")
 
 // readsOnly refuses every operation that is not a read by its name, before
-// anything is sent. It is the last of three walls in monitor mode: the gate
+// anything is sent. It is the second of three walls in monitor mode: the gate
 // withholds the actions, this client cannot send them, and the role may not do
 // them.
 func readsOnly(stack *middleware.Stack) error {

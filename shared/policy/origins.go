@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -182,12 +183,7 @@ func (r *reader) packageURL(v value) Package {
 	known := ecosystems()
 	system, ok := known[url.Type]
 	if !ok {
-		types := make([]string, 0, len(known))
-		for name := range known {
-			types = append(types, name)
-		}
-		slices.Sort(types)
-		return refuse(instead(url.Type, types), "is of type %.40q, which CodeArtifact has no format for", url.Type)
+		return refuse(instead(url.Type, slices.Sorted(maps.Keys(known))), "is of type %.40q, which CodeArtifact has no format for", url.Type)
 	}
 
 	namespace, name := url.Namespace, url.Name

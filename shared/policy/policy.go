@@ -173,8 +173,10 @@ func (r *reader) domain(v value, pattern string) { r.glob(v, pattern) }
 
 const accountsExample = `accounts: ["111122223333"] (in quotes)`
 
+func isAccount(id string) bool { return len(id) == 12 && strings.Trim(id, "0123456789") == "" }
+
 func (r *reader) account(v value, id string) {
-	if len(id) != 12 || strings.Trim(id, "0123456789") != "" {
+	if !isAccount(id) {
 		r.refuse(v.node, fmt.Sprintf("account id %+.40q is not 12 digits", id), "write "+v.example)
 	}
 }

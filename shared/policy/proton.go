@@ -101,8 +101,9 @@ func (r *reader) approvalFields(a *Approval, reason bool) []field {
 // roleARN refuses what is not a glob on the ARN of a role. The * of a glob does not cross a slash, so the path of a
 // role is written out.
 func (r *reader) roleARN(v value, pattern string) {
-	account, role, _ := strings.Cut(strings.TrimPrefix(pattern, "arn:aws:iam::"), ":role/")
-	if !strings.HasPrefix(pattern, "arn:aws:iam::") || role == "" || len(account) != 12 || strings.Trim(account, "0123456789") != "" {
+	rest, ok := strings.CutPrefix(pattern, "arn:aws:iam::")
+	account, role, _ := strings.Cut(rest, ":role/")
+	if !ok || role == "" || !isAccount(account) {
 		r.refuse(v.node, fmt.Sprintf("%.80q is not the ARN of a role", pattern), "write it with the account, like "+v.example)
 		return
 	}

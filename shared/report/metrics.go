@@ -37,20 +37,15 @@ func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) erro
 	}
 	if sweep {
 		values["Looked"] = s.Looked
-		values["Violations"] = s.Verdicts[control.Violation]
 		values["Waived"] = s.Verdicts[control.Waived]
-		values["Undetermined"] = s.Verdicts[control.Undetermined]
-		values["Complete"] = count(s.Complete)
-	}
-	if s.Gone {
-		// Neither complete nor in need of a person: what there is to know is said once.
-		delete(values, "Undetermined")
-		delete(values, "Complete")
-		if sweep {
+		if s.Gone { // neither complete nor in need of a person: what there is to know is said once
 			values["Gone"] = 1
+		} else {
+			values["Undetermined"] = s.Verdicts[control.Undetermined]
+			values["Complete"] = count(s.Complete)
 		}
 	}
-	if n := s.Verdicts[control.Violation]; n > 0 {
+	if n := s.Verdicts[control.Violation]; sweep || n > 0 {
 		values["Violations"] = n
 	}
 	names := make([]metric, 0, len(values))

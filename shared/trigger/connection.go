@@ -43,7 +43,10 @@ func parseStatusChange(e envelope) (Trigger, error) {
 		return ignore(e, "the connection is "+detail.Status), nil
 	}
 	t := Trigger{Cause: Event, ID: brief(e.ID), Account: e.Account, Region: e.Region, Connection: detail.ID}
-	return t, t.named()
+	if err := t.named(); err != nil {
+		return t, err
+	}
+	return t, t.placed("")
 }
 
 func parseConnectionCall(e envelope) (Trigger, error) {
@@ -61,10 +64,10 @@ func parseConnectionCall(e envelope) (Trigger, error) {
 	return t, t.named()
 }
 
-// named says whether the trigger names a connection, and where it is.
+// named says whether the trigger names a connection.
 func (t Trigger) named() error {
 	if !connection.MatchString(t.Connection) {
 		return fmt.Errorf("%w: %q is not the id of an environment account connection", ErrUnreadable, brief(t.Connection))
 	}
-	return t.placed("")
+	return nil
 }

@@ -5,11 +5,12 @@
 // reports: an event is a hint, may be late, doubled or forged, and the state that
 // counts is read afterwards. Samples of every event are in testdata.
 //
-// Parse reads what wakes a function by itself, queue.go what comes in batches
-// from a queue.
+// Parse reads what wakes a function by itself, connection.go what wakes the one
+// for Proton, and queue.go what comes in batches from a queue.
 package trigger
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -190,7 +191,7 @@ func parseCall(e envelope, service string, names []string) (Trigger, call, error
 	case c.ErrorCode != "":
 		return ignore(e, fmt.Sprintf("the call failed: %q", brief(c.ErrorCode))), c, nil
 	}
-	t := Trigger{Cause: Event, ID: brief(first(c.SharedID, c.EventID, e.ID)), Account: e.Account, Region: e.Region, Caller: c.Identity.Session.Issuer.ARN}
+	t := Trigger{Cause: Event, ID: brief(cmp.Or(c.SharedID, c.EventID, e.ID)), Account: e.Account, Region: e.Region, Caller: c.Identity.Session.Issuer.ARN}
 	return t, c, t.placed(c.Region)
 }
 
@@ -211,7 +212,7 @@ func parseArtifactCall(e envelope, names []string) (Trigger, error) {
 	// A call without domainOwner is about a domain of the caller's own account:
 	// https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_AssociateExternalConnection.html
 	d := Domain{
-		Owner: first(c.parameter("domainOwner"), c.Identity.Account),
+		Owner: cmp.Or(c.parameter("domainOwner"), c.Identity.Account),
 		Name:  c.parameter("domain", "domainName"),
 	}
 	if !account.MatchString(d.Owner) || !domain.MatchString(d.Name) {
@@ -275,13 +276,4 @@ func brief(s string) string {
 		return s
 	}
 	return s[:most] + "..."
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

@@ -135,9 +135,6 @@ func (r Repository) Upstream(names ...string) {
 	r.hold(func(it *repository) { it.upstreams = slices.Clone(names) })
 }
 
-// Tag sets one tag.
-func (r Repository) Tag(key, value string) { r.hold(func(it *repository) { it.tags[key] = value }) }
-
 // Grant lets another account use the repository: read it, and with Write change it. 0 takes a grant back.
 func (r Repository) Grant(account string, access Access) {
 	r.hold(func(it *repository) { it.grants[account] = access })
