@@ -36,7 +36,7 @@ func open(t *testing.T, url string, mode control.Mode) *AWS {
 	t.Helper()
 	env := environment()
 	env["AWS_ENDPOINT_URL"] = url
-	a, err := FromEnvironment(lookup(env), mode)
+	a, err := FromEnvironment("external-connections", lookup(env), mode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,9 +47,8 @@ func open(t *testing.T, url string, mode control.Mode) *AWS {
 // session opens the way home, as a deployment in the given mode does.
 func (a *AWS) session(t *testing.T, mode control.Mode) *Session {
 	t.Helper()
-	deployed := *a
-	deployed.mode = mode
-	s, err := deployed.Session(home())
+	a.mode = mode
+	s, err := a.Session(home())
 	if err != nil {
 		t.Fatal(err)
 	}

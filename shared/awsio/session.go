@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -21,11 +22,17 @@ const Workers = 32
 // AWS holds what all runs of one process share: the credentials of the function
 // and its HTTP connections.
 type AWS struct {
+	control     string
 	mode        control.Mode
 	home        control.Scope
+	role        string // ARN of the function's own; empty if it is not known
+	members     Members
 	credentials aws.CredentialsProvider
 	endpoint    *string
 	http        *http.Client
+
+	mu      sync.Mutex
+	assumed map[string]aws.CredentialsProvider // by the ARN of the role
 }
 
 // FromEnvironment reads what the Lambda service sets for a function. It stands
@@ -35,9 +42,10 @@ type AWS struct {
 //
 // It uses AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 // AWS_SESSION_TOKEN and, for tests and private endpoints, AWS_ENDPOINT_URL; and
-// ACCOUNT_ID, which the template sets. The mode is settled here, once for the
-// process, so that no run can open a way that the deployment does not want.
-func FromEnvironment(getenv func(string) string, mode control.Mode) (*AWS, error) {
+// ACCOUNT_ID, ROLE_ARN and what [Members] is read from, which the template sets.
+// The control and its mode are settled here, once for the process, so that no run
+// can open a way that the deployment does not want.
+func FromEnvironment(name string, getenv func(string) string, mode control.Mode) (*AWS, error) {
 	var missing []string
 	need := func(name string) string {
 		v := getenv(name)
@@ -46,10 +54,18 @@ func FromEnvironment(getenv func(string) string, mode control.Mode) (*AWS, error
 		}
 		return v
 	}
+	members, err := readMembers(getenv)
+	if err != nil {
+		return nil, err
+	}
 	a := &AWS{
-		mode: mode,
-		home: control.Scope{Account: need("ACCOUNT_ID"), Region: need("AWS_REGION")},
-		http: newHTTPClient(Workers),
+		control: name,
+		mode:    mode,
+		home:    control.Scope{Account: need("ACCOUNT_ID"), Region: need("AWS_REGION")},
+		role:    getenv("ROLE_ARN"),
+		members: members,
+		http:    newHTTPClient(Workers),
+		assumed: map[string]aws.CredentialsProvider{},
 	}
 	creds := aws.Credentials{
 		AccessKeyID:     need("AWS_ACCESS_KEY_ID"),
@@ -71,6 +87,9 @@ func FromEnvironment(getenv func(string) string, mode control.Mode) (*AWS, error
 // Home returns the account and Region that the function is deployed in.
 func (a *AWS) Home() control.Scope { return a.home }
 
+// Members returns the accounts that the deployment reaches beside its own.
+func (a *AWS) Members() Members { return a.members }
+
 // Session is the way into one account and Region for one run. Its clock is set
 // by the answers of this run alone.
 type Session struct {
@@ -84,29 +103,33 @@ type Session struct {
 	Writes aws.Config
 
 	Clock *Clock
+
+	role string // ARN of the role that reads
 }
 
-// Session opens the way into an account and Region.
+// Session opens the way into an account and Region: home, or a member in the
+// Region of home. It makes no call; see [Session.Enter].
 func (a *AWS) Session(scope control.Scope) (*Session, error) {
+	s := &Session{Clock: &Clock{}, role: a.role}
+	s.Reads = a.config(scope, a.credentials)
+	s.Writes = s.Reads.Copy()
 	if scope != a.home {
-		return nil, fmt.Errorf("there is no way into account %s, Region %s: this deployment reaches %s, %s only",
-			scope.Account, scope.Region, a.home.Account, a.home.Region)
-	}
-	s := &Session{Clock: &Clock{}}
-	base := aws.Config{
-		Region:       scope.Region,
-		Credentials:  a.credentials,
-		BaseEndpoint: a.endpoint,
-		HTTPClient:   a.http,
-		APIOptions:   []func(*middleware.Stack) error{s.Clock.listen},
+		if scope.Region != a.home.Region || !a.members.Admits(scope.Account) {
+			return nil, fmt.Errorf("there is no way into account %s, Region %s: this deployment reaches %s and its members, in %s only",
+				scope.Account, scope.Region, a.home.Account, a.home.Region)
+		}
+		s.role = a.members.readRole(scope.Account)
+		s.Reads.Credentials = a.assume(s.role)
+		s.Writes.Credentials = s.Reads.Credentials
+		if a.mode == control.Enforce {
+			s.Writes.Credentials = a.assume(a.members.writeRole(scope.Account, a.control))
+		}
 	}
 
-	s.Reads = base.Copy()
 	s.Reads.Retryer = func() aws.Retryer { return patient{} }
-	s.Reads.APIOptions = append(s.Reads.APIOptions, budget, readsOnly)
+	s.Reads.APIOptions = []func(*middleware.Stack) error{s.Clock.listen, budget, readsOnly}
 
-	s.Writes = base.Copy()
-	s.Writes.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	s.Writes.APIOptions = []func(*middleware.Stack) error{s.Clock.listen}
 	if a.mode != control.Enforce {
 		s.Writes.APIOptions = append(s.Writes.APIOptions, readsOnly)
 	}
@@ -116,10 +139,21 @@ func (a *AWS) Session(scope control.Scope) (*Session, error) {
 // Events returns the configuration for the client that reports to the event bus
 // of the stack. It tries once: package report sends again what was not taken, and
 // knows how long it may.
-func (a *AWS) Events() aws.Config {
+func (a *AWS) Events() aws.Config { return a.config(a.home, a.credentials) }
+
+// patient returns a configuration for calls at home that are safe to make twice.
+func (a *AWS) patient() aws.Config {
+	c := a.config(a.home, a.credentials)
+	c.Retryer = func() aws.Retryer { return patient{} }
+	c.APIOptions = []func(*middleware.Stack) error{budget}
+	return c
+}
+
+// config returns a configuration that makes one attempt.
+func (a *AWS) config(scope control.Scope, credentials aws.CredentialsProvider) aws.Config {
 	return aws.Config{
-		Region:       a.home.Region,
-		Credentials:  a.credentials,
+		Region:       scope.Region,
+		Credentials:  credentials,
 		BaseEndpoint: a.endpoint,
 		HTTPClient:   a.http,
 		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },

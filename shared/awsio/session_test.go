@@ -17,14 +17,14 @@ func TestFromEnvironment(t *testing.T) {
 		t.Run("says that "+name+" is missing", func(t *testing.T) {
 			env := environment()
 			delete(env, name)
-			_, err := FromEnvironment(lookup(env), control.Monitor)
+			_, err := FromEnvironment("external-connections", lookup(env), control.Monitor)
 			if !mentions(err, "environment lacks "+name+":") {
 				t.Errorf("error %v", err)
 			}
 		})
 	}
 	t.Run("names everything that is missing at once", func(t *testing.T) {
-		_, err := FromEnvironment(lookup(nil), control.Monitor)
+		_, err := FromEnvironment("external-connections", lookup(nil), control.Monitor)
 		if !mentions(err, strings.Join(needed, ", ")+":") {
 			t.Errorf("error %v", err)
 		}
@@ -32,7 +32,7 @@ func TestFromEnvironment(t *testing.T) {
 	t.Run("needs neither a session token nor an endpoint", func(t *testing.T) {
 		env := environment()
 		delete(env, "AWS_SESSION_TOKEN")
-		a, err := FromEnvironment(lookup(env), control.Monitor)
+		a, err := FromEnvironment("external-connections", lookup(env), control.Monitor)
 		if err != nil {
 			t.Fatal(err)
 		}

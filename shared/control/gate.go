@@ -31,6 +31,10 @@ type Gate struct {
 	// Covers says whether the policy's enforce_on covers a resource. It can
 	// narrow what the mode allows, never widen it. Nil covers nothing.
 	Covers func(owner, domain string) bool
+
+	// Barred says why nothing may be written in this account, whatever the mode of
+	// the deployment is; empty if it may. An account has a mode of its own.
+	Barred string
 }
 
 // Gated is a plan after the gate. Every action of the plan is in it once: either
@@ -50,6 +54,7 @@ type Gated struct {
 //	answers no violation among the findings       | withheld: no-violation
 //	is outside enforce_on                         | withheld: not-enforced-here
 //	in off or monitor mode                        | withheld: monitor
+//	in an account that bars writes                | withheld: barred
 //	one of more than the limit allows             | withheld: limit-exceeded, all of them
 //	anything else                                 | let through
 func (g Gate) Pass(p Plan) Gated {
@@ -78,6 +83,10 @@ func (g Gate) Pass(p Plan) Gated {
 	case g.Mode != Enforce:
 		for _, a := range reached {
 			withhold(a, "monitor", "the control is in monitor mode")
+		}
+	case g.Barred != "":
+		for _, a := range reached {
+			withhold(a, "barred", g.Barred)
 		}
 	case out.Wanted > out.Allowed:
 		out.Exceeded = true

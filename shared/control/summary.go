@@ -15,6 +15,7 @@ type Summary struct {
 	Scope           // account and region
 	Cause    string `json:"cause"`
 	Event    string `json:"event,omitempty"` // id of the event that woke the run, where it has one
+	Round    string `json:"round,omitempty"` // id of the round of sweeps that the run is a part of, where it is
 	Mode     Mode   `json:"mode"`
 	Policy   string `json:"policy"`         // hash of the policy that the run was made under
 	Complete bool   `json:"complete"`       // everything in scope was read

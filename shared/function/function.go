@@ -8,6 +8,7 @@
 package function
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,7 +51,7 @@ func New(name, section string, has func(*policy.Policy) bool, getenv func(string
 	if settings.Mode != control.Off && !has(p) {
 		return Function{}, fmt.Errorf("%s has no section %s, but %s is in %s mode: add the section, or turn the control off", settings.Policy, section, name, settings.Mode)
 	}
-	a, err := awsio.FromEnvironment(getenv, settings.Mode)
+	a, err := awsio.FromEnvironment(name, getenv, settings.Mode)
 	if err != nil {
 		return Function{}, err
 	}
@@ -87,15 +88,20 @@ type Run struct {
 	Summary control.Summary
 
 	function *Function
+	over     bool
 	waivers  []policy.Term
 }
 
-// Begin opens a run for a trigger. A trigger that nothing is to be done for, or a
-// control that is off, gives a run that is ignored: it is only to be finished.
+// Begin opens a run for a trigger. A trigger that nothing is to be done for, a
+// control that is off, and an account that cannot be entered give a run that is
+// over: it is only to be finished.
 func (f *Function) Begin(ctx context.Context, why trigger.Trigger) (*Run, error) {
 	scope := f.AWS.Home()
-	if why.Cause != trigger.None && why.Account != "" {
-		scope = control.Scope{Account: why.Account, Region: why.Region}
+	if why.Cause != trigger.None {
+		scope = control.Scope{Account: cmp.Or(why.Account, scope.Account), Region: cmp.Or(why.Region, scope.Region)}
+	}
+	if err := f.meant(why.Request); err != nil {
+		return nil, f.Refuse(ctx, err)
 	}
 	session, err := f.AWS.Session(scope)
 	if err != nil {
@@ -107,23 +113,58 @@ func (f *Function) Begin(ctx context.Context, why trigger.Trigger) (*Run, error)
 		Sweep:   why.Cause == trigger.Sweep || why.Cause == trigger.Hand,
 		Summary: control.NewSummary(f.Control, scope, f.Settings.Mode, f.Policy.Hash),
 	}
-	r.Summary.Cause, r.Summary.Event = string(why.Cause), why.ID
+	r.Summary.Cause, r.Summary.Event, r.Summary.Round = string(why.Cause), why.ID, why.Request.Round
 	switch {
 	case why.Cause == trigger.None:
 		r.Ignore(why.Ignored)
 	case f.Settings.Mode == control.Off:
 		r.Ignore("the control is off")
-	case why.Caller != "" && why.Caller == f.Settings.Role:
+	case f.AWS.Made(scope, why.Caller):
 		r.Ignore("the call was made by this function")
+	default:
+		if err := session.Enter(ctx); err != nil {
+			r.shut(ctx, err)
+		}
 	}
 	return r, nil
 }
 
-// Ignore says why the run looks at nothing.
-func (r *Run) Ignore(why string) { r.Summary.Ignored = why }
+// meant says why a request for a sweep is not meant for this function. The rule
+// that hands it over asks for the same; this does not rely on it.
+func (f *Function) meant(by trigger.Request) error {
+	home := f.AWS.Home().Account
+	switch {
+	case by.Sender != "" && by.Sender != home:
+		return fmt.Errorf("the sweep was requested by account %s: only this deployment's own account, %s, can", by.Sender, home)
+	case by.Control != "" && by.Control != f.Control:
+		return fmt.Errorf("the sweep was requested of %s: this is %s", by.Control, f.Control)
+	}
+	return nil
+}
 
-// Ignored tells whether the run looks at nothing.
-func (r *Run) Ignored() bool { return r.Summary.Ignored != "" }
+// shut ends a run whose account cannot be entered: nothing is known of all that is
+// in it.
+func (r *Run) shut(ctx context.Context, err error) {
+	r.over = true
+	class, reason := awsio.Failure(ctx, "account "+r.Scope.Account+" could not be entered", err)
+	if class == awsio.Denied {
+		reason += "; if the account is a member, deploy member.yaml in it, with this deployment's external id; if it is not to be one, exclude it"
+	}
+	resource := r.Session.Role()
+	plan := control.Plan{Findings: []control.Finding{{
+		ID: control.FindingID(r.function.Control, resource, ""), Control: r.function.Control,
+		Account: r.Scope.Account, Region: r.Scope.Region, Resource: resource,
+		Verdict: control.Undetermined, Code: string(class), Reason: reason,
+	}}}
+	r.Report.Finding(ctx, plan.Findings[0])
+	r.Summary.Add(plan, false, control.Gated{}, nil)
+}
+
+// Ignore says why the run looks at nothing.
+func (r *Run) Ignore(why string) { r.Summary.Ignored, r.over = why, true }
+
+// Over tells whether there is nothing to do but to finish.
+func (r *Run) Over() bool { return r.over }
 
 // CarryOut passes a plan through the gate and carries out what is left of it.
 // Complete says that everything in scope was read. A control that never writes
@@ -131,6 +172,16 @@ func (r *Run) Ignored() bool { return r.Summary.Ignored != "" }
 func (r *Run) CarryOut(ctx, begin context.Context, plan control.Plan, complete bool, actor control.Actor) {
 	p := r.function.Policy
 	gate := control.Gate{Mode: r.function.Settings.Mode, Limit: control.Limit(p.Limits), Covers: p.EnforceOn.Covers}
+	if gate.Mode == control.Enforce && len(plan.Actions) > 0 {
+		if err := r.Session.EnterToWrite(begin); err != nil {
+			class, reason := awsio.Failure(begin, "the role that may write in account "+r.Scope.Account+" could not be assumed", err)
+			if class == awsio.Denied {
+				reason += "; the account's own mode for this control is not enforce, or member.yaml is not deployed there as it should be"
+			}
+			gate.Barred = reason
+			complete = complete && class == awsio.Denied
+		}
+	}
 	gated := gate.Pass(plan)
 	for _, f := range plan.Findings {
 		r.Report.Finding(ctx, f)
@@ -150,7 +201,8 @@ func (r *Run) Waiver(t policy.Term) { r.waivers = append(r.waivers, t) }
 // person has to look at: see [control.Summary.Err], and records that were not
 // delivered.
 func (r *Run) Finish(ctx context.Context) ([]byte, error) {
-	if now := r.Session.Clock.Now(); r.Sweep && !now.IsZero() {
+	// One policy is for all accounts, so the sweep of one of them tells it.
+	if now := r.Session.Clock.Now(); r.Sweep && r.Scope == r.function.AWS.Home() && !now.IsZero() {
 		for _, w := range r.waivers {
 			switch {
 			case !w.InForce(now):
@@ -160,7 +212,7 @@ func (r *Run) Finish(ctx context.Context) ([]byte, error) {
 			}
 		}
 	}
-	summary, lost := r.Report.Finish(ctx, r.Summary, r.Sweep && !r.Ignored())
+	summary, lost := r.Report.Finish(ctx, r.Summary, r.Sweep && r.Summary.Ignored == "")
 	answer, broken := json.Marshal(summary)
 	return answer, errors.Join(summary.Err(), lost, broken)
 }

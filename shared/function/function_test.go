@@ -192,7 +192,7 @@ func TestARunIsBegun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if run.Summary.Ignored != test.ignored || run.Ignored() != (test.ignored != "") || run.Sweep != test.sweep {
+			if run.Summary.Ignored != test.ignored || run.Over() != (test.ignored != "") || run.Sweep != test.sweep {
 				t.Errorf("ignored %q, sweep %t; want %q, %t", run.Summary.Ignored, run.Sweep, test.ignored, test.sweep)
 			}
 			if want := (control.Scope{Account: home, Region: region}); run.Scope != want || run.Summary.Scope != want {
@@ -402,7 +402,7 @@ func TestOnlyASweepSaysInTheMetricsWhatTheEstateIsLike(t *testing.T) {
 			out := &pen{}
 			f, _ := deploy(t, out, test.changes...)
 			run := begun(t, f, test.why)
-			if !run.Ignored() {
+			if !run.Over() {
 				run.CarryOut(t.Context(), t.Context(), test.plan, true, &estate{})
 			}
 			if _, err := finish(t, run); err != nil {
@@ -422,7 +422,7 @@ func TestOnlyASweepSaysInTheMetricsWhatTheEstateIsLike(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("said of the estate (-want +got):\n%s", diff)
 			}
-			if ignored := metrics["Ignored"]; ignored != map[bool]float64{true: 1, false: 0}[run.Ignored()] {
+			if ignored := metrics["Ignored"]; ignored != map[bool]float64{true: 1, false: 0}[run.Summary.Ignored != ""] {
 				t.Errorf("ignored: %v", ignored)
 			}
 		})

@@ -39,7 +39,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		// while to show, so no event is a good moment to look.
 		run.Ignore("package groups are pruned by sweeps only")
 	}
-	if run.Ignored() {
+	if run.Over() {
 		return run.Finish(ctx)
 	}
 	look, begin, cancel := control.Phases(ctx)

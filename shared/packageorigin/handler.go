@@ -32,8 +32,8 @@ func New(getenv func(string) string, out io.Writer) (*Handler, error) {
 		return nil, errors.New("the mode is enforce, but package-origins only reports: set PackageOriginsMode to monitor or off")
 	case control.Monitor:
 		for _, g := range f.Policy.PackageOrigins.Guards {
-			if home := f.AWS.Home().Account; !g.Concerns(home) {
-				f.Reporter.Log.Warn("policy warning", "warning", fmt.Sprintf("%s is about other accounts than %s, so nobody looks at it here", g.Place, home))
+			if !f.AWS.Concerns(g.Concerns) {
+				f.Reporter.Log.Warn("policy warning", "warning", fmt.Sprintf("%s is about other accounts than %s and its members, so nobody looks at it here", g.Place, f.AWS.Home().Account))
 			}
 		}
 	}
@@ -42,28 +42,49 @@ func New(getenv func(string) string, out io.Writer) (*Handler, error) {
 
 // Invoke is called by Lambda with the payload of one invocation. For a batch of
 // messages it returns which of them go back to the queue, and otherwise the
-// run's summary. The error is non-nil where nothing of the payload can be read,
-// where what a batch names could not be judged, and where a record was not
-// delivered; the whole batch then comes again. Violations, and a sweep that could
+// run's summary. What could not be judged in one of several accounts goes back. The
+// error is non-nil where nothing of the payload can be read, and where nothing of
+// it could be judged or a record of it was not delivered; the whole batch then
+// comes again. Violations, and a sweep that could
 // not read everything, are no errors.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	why, messages, err := trigger.ParseGroupChanges(payload)
 	if err != nil {
 		return nil, h.Refuse(ctx, err)
 	}
-	domains, refused := h.coalesce(ctx, messages)
-	answer, err := h.run(ctx, why, domains)
-	if messages != nil && err == nil {
-		// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-		return json.Marshal(events.SQSEventResponse{BatchItemFailures: refused})
+	if messages == nil {
+		return h.run(ctx, why, nil)
 	}
-	return answer, err
+	changed, refused := h.coalesce(ctx, messages)
+	if len(changed) == 0 {
+		changed = []place{{scope: h.AWS.Home()}} // the run that says so
+	}
+	var failed []error
+	for _, p := range changed {
+		one := why
+		one.Account, one.Region = p.scope.Account, p.scope.Region
+		if _, err := h.run(ctx, one, p.domains); err != nil {
+			failed = append(failed, fmt.Errorf("account %s: %w", p.scope.Account, err))
+			refused = append(refused, p.messages...)
+		}
+	}
+	if len(failed) == len(changed) {
+		return nil, errors.Join(failed...)
+	}
+	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+	return json.Marshal(events.SQSEventResponse{BatchItemFailures: refused})
 }
 
-// coalesce returns the domains that the messages name, each once, and the
-// messages that cannot be looked into.
-func (h *Handler) coalesce(ctx context.Context, messages []trigger.Message) (domains []string, refused []events.SQSBatchItemFailure) {
-	home := h.AWS.Home()
+// place is where package groups were changed: domains of one account.
+type place struct {
+	scope    control.Scope
+	domains  []string
+	messages []events.SQSBatchItemFailure // those that told of it, in case it cannot be judged
+}
+
+// coalesce returns the domains that the messages name, each once and by account,
+// and the messages that cannot be looked into.
+func (h *Handler) coalesce(ctx context.Context, messages []trigger.Message) (changed []place, refused []events.SQSBatchItemFailure) {
 	refused = []events.SQSBatchItemFailure{} // an empty list, and not null
 	refuse := func(id string, err error) {
 		_ = h.Refuse(ctx, fmt.Errorf("message %s: %w", id, err)) // it goes back to the queue, alone
@@ -75,21 +96,33 @@ func (h *Handler) coalesce(ctx context.Context, messages []trigger.Message) (dom
 	for _, m := range messages {
 		t := m.Trigger
 		from := control.Scope{Account: t.Account, Region: t.Region}
-		switch {
-		case m.Err != nil:
+		if m.Err != nil {
 			refuse(m.ID, m.Err)
-		case t.Cause == trigger.None:
+			continue
+		}
+		if t.Cause == trigger.None {
 			ignore(m.ID, t.Ignored)
-		case from != home:
-			refuse(m.ID, fmt.Errorf("it is from account %s, Region %s, and this deployment looks at %s, %s only", from.Account, from.Region, home.Account, home.Region))
-		case t.Domain.Owner != home.Account:
+			continue
+		}
+		if _, err := h.AWS.Session(from); err != nil {
+			refuse(m.ID, err)
+			continue
+		}
+		if t.Domain.Owner != from.Account {
 			// The caller's account is told of a call as well as the domain's owner.
 			ignore(m.ID, fmt.Sprintf("domain %s is owned by account %s", t.Domain.Name, t.Domain.Owner))
-		case !slices.Contains(domains, t.Domain.Name):
-			domains = append(domains, t.Domain.Name)
+			continue
 		}
+		i := slices.IndexFunc(changed, func(p place) bool { return p.scope == from })
+		if i < 0 {
+			i, changed = len(changed), append(changed, place{scope: from})
+		}
+		if !slices.Contains(changed[i].domains, t.Domain.Name) {
+			changed[i].domains = append(changed[i].domains, t.Domain.Name)
+		}
+		changed[i].messages = append(changed[i].messages, events.SQSBatchItemFailure{ItemIdentifier: m.ID})
 	}
-	return domains, refused
+	return changed, refused
 }
 
 // run looks at the named domains, or at all of them if it is a sweep.
@@ -98,10 +131,10 @@ func (h *Handler) run(ctx context.Context, why trigger.Trigger, domains []string
 	if err != nil {
 		return nil, err
 	}
-	if !run.Ignored() && !run.Sweep && len(domains) == 0 {
+	if !run.Over() && !run.Sweep && len(domains) == 0 {
 		run.Ignore("no message names a domain to look at")
 	}
-	if run.Ignored() {
+	if run.Over() {
 		return run.Finish(ctx)
 	}
 	look, begin, cancel := control.Phases(ctx)

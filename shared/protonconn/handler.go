@@ -31,7 +31,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if run.Ignored() {
+	if run.Over() {
 		return run.Finish(ctx)
 	}
 	look, begin, cancel := control.Phases(ctx)

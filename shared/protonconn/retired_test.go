@@ -50,7 +50,7 @@ func (s *stage) look(endpoint string) func(context.Context) Observation {
 		environment[name] = value
 	}
 	environment["AWS_ENDPOINT_URL"] = endpoint
-	a, err := awsio.FromEnvironment(func(name string) string { return environment[name] }, control.Monitor)
+	a, err := awsio.FromEnvironment("proton-connections", func(name string) string { return environment[name] }, control.Monitor)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ var connection = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 // they are what this program itself does.
 // https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-proton.html
 func ParseConnectionChange(payload []byte) (Trigger, error) {
-	return parse(payload, func(e envelope) (Trigger, bool, error) {
+	return parse(payload, sweep, func(e envelope) (Trigger, bool, error) {
 		switch {
 		case e.Source != "aws.proton":
 			return Trigger{}, false, nil

@@ -164,7 +164,7 @@ func TestParseConnectionChangeRefuses(t *testing.T) {
 			if len(err.Error()) > 1000 {
 				t.Errorf("the error tells %d bytes of what others wrote", len(err.Error()))
 			}
-			if got != (trigger.Trigger{}) {
+			if !cmp.Equal(got, trigger.Trigger{}) {
 				t.Errorf("beside the error: %+v", got)
 			}
 		})

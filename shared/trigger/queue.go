@@ -34,7 +34,7 @@ func ParseGroupChanges(payload []byte) (Trigger, []Message, error) {
 		return Trigger{}, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	if batch.Records == nil {
-		t, err := parse(payload, artifactCalls())
+		t, err := parse(payload, sweep, artifactCalls())
 		return t, nil, err
 	}
 	messages := make([]Message, 0, len(batch.Records))
@@ -44,7 +44,7 @@ func ParseGroupChanges(payload []byte) (Trigger, []Message, error) {
 			return Trigger{}, nil, fmt.Errorf("%w: a record of source %q with id %q is no message of a queue", ErrUnreadable, r.Source, r.ID)
 		}
 		m := Message{ID: r.ID}
-		m.Trigger, m.Err = parse([]byte(r.Body), artifactCalls("CreatePackageGroup", "DeletePackageGroup", "UpdatePackageGroup", "UpdatePackageGroupOriginConfiguration"))
+		m.Trigger, m.Err = parse([]byte(r.Body), sweep, artifactCalls("CreatePackageGroup", "DeletePackageGroup", "UpdatePackageGroup", "UpdatePackageGroupOriginConfiguration"))
 		if m.Err == nil && (m.Trigger.Cause == Sweep || m.Trigger.Cause == Hand) {
 			m = Message{ID: r.ID, Err: fmt.Errorf("%w: a sweep is not asked for through a queue", ErrUnreadable)}
 		}

@@ -162,7 +162,7 @@ func TestParseGroupChangesRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, messages, err := trigger.ParseGroupChanges([]byte(payload))
-			if !errors.Is(err, trigger.ErrUnreadable) || messages != nil || got != (trigger.Trigger{}) {
+			if !errors.Is(err, trigger.ErrUnreadable) || messages != nil || !cmp.Equal(got, trigger.Trigger{}) {
 				t.Errorf("got %+v, %v, error %v, want one that is ErrUnreadable", got, messages, err)
 			}
 		})
@@ -184,7 +184,7 @@ func FuzzParseGroupChanges(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		why, messages, err := trigger.ParseGroupChanges(payload)
-		if err != nil && (messages != nil || why != (trigger.Trigger{}) || !errors.Is(err, trigger.ErrUnreadable)) {
+		if err != nil && (messages != nil || !cmp.Equal(why, trigger.Trigger{}) || !errors.Is(err, trigger.ErrUnreadable)) {
 			t.Errorf("beside error %v there are %+v, %+v", err, why, messages)
 		}
 		if err == nil && (why.Cause == trigger.Event) != (messages != nil) {
@@ -193,7 +193,7 @@ func FuzzParseGroupChanges(f *testing.F) {
 		for _, m := range messages {
 			named := m.Trigger.Cause == trigger.Event && digits(m.Trigger.Domain.Owner) && name(m.Trigger.Domain.Name, 50, "-")
 			ignored := m.Trigger.Cause == trigger.None && m.Trigger.Ignored != ""
-			if m.ID == "" || named == ignored && m.Err == nil || m.Err != nil && m.Trigger != (trigger.Trigger{}) {
+			if m.ID == "" || named == ignored && m.Err == nil || m.Err != nil && !cmp.Equal(m.Trigger, trigger.Trigger{}) {
 				t.Errorf("message %+v", m)
 			}
 		}

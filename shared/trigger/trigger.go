@@ -34,10 +34,14 @@ type Trigger struct {
 	Cause Cause
 	ID    string // the event's id; empty where there is none
 
-	// Account and Region are where the event is from, for Cause Event. Both are
-	// empty for the account and Region of the function itself.
+	// Account and Region are where to look: for Cause Event where the event is
+	// from, for a sweep what is to be swept. Each is empty for that of the function
+	// itself.
 	Account string
 	Region  string
+
+	// Request is what a sweep was asked for with.
+	Request Request
 
 	// Caller is the ARN of the role that made the call, where there is one.
 	Caller string
@@ -54,6 +58,15 @@ type Trigger struct {
 
 	// Ignored says why nothing is to be done, for Cause None.
 	Ignored string
+}
+
+// Request is what else stands in the request for a sweep. Each is empty where it
+// was not said.
+type Request struct {
+	Sender  string   // account that put the request on the bus
+	Control string   // the control that is to sweep
+	Round   string   // id of the round that the sweep is a part of
+	Covered []string // accounts that the round sweeps
 }
 
 // Repository names a CodeArtifact repository by its whole identity.
@@ -87,12 +100,15 @@ type envelope struct {
 // well-formed is ignored, and so are calls that failed and events replayed from
 // an archive.
 func Parse(payload []byte) (Trigger, error) {
-	return parse(payload, artifactCalls("AssociateExternalConnection"))
+	return parse(payload, sweep, artifactCalls("AssociateExternalConnection"))
 }
 
-// parse reads one event. What is no sweep is read by known, which says with false
-// that it does not know the event.
-func parse(payload []byte, known func(envelope) (Trigger, bool, error)) (Trigger, error) {
+// A reader reads the events that it knows, and says with false that it does not
+// know this one.
+type reader func(envelope) (Trigger, bool, error)
+
+// parse reads one event, by the first reader that knows it.
+func parse(payload []byte, readers ...reader) (Trigger, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &fields); err != nil {
 		return Trigger{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
@@ -107,24 +123,23 @@ func parse(payload []byte, known func(envelope) (Trigger, bool, error)) (Trigger
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return Trigger{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	switch {
-	case e.Replay != "":
+	if e.Replay != "" {
 		return ignore(e, "it is replayed from an archive"), nil
-	case e.Source == "portcullis" && e.DetailType == "Sweep Requested":
-		return parseSweep(e)
 	}
-	t, ok, err := known(e)
-	switch {
-	case err != nil:
-		return Trigger{}, err
-	case ok:
-		return t, nil
+	for _, read := range readers {
+		t, ok, err := read(e)
+		switch {
+		case err != nil:
+			return Trigger{}, err
+		case ok:
+			return t, nil
+		}
 	}
 	return ignore(e, fmt.Sprintf("this control does not look at %q from %q", brief(e.DetailType), brief(e.Source))), nil
 }
 
 // artifactCalls knows the named calls of CodeArtifact, as CloudTrail tells of them.
-func artifactCalls(names ...string) func(envelope) (Trigger, bool, error) {
+func artifactCalls(names ...string) reader {
 	return func(e envelope) (Trigger, bool, error) {
 		if e.Source != "aws.codeartifact" || e.DetailType != "AWS API Call via CloudTrail" {
 			return Trigger{}, false, nil
@@ -138,21 +153,74 @@ func ignore(e envelope, why string) Trigger {
 	return Trigger{Cause: None, ID: brief(e.ID), Ignored: why}
 }
 
+// sweep knows the request for a sweep.
+func sweep(e envelope) (Trigger, bool, error) {
+	if e.Source != "portcullis" || e.DetailType != "Sweep Requested" {
+		return Trigger{}, false, nil
+	}
+	t, err := parseSweep(e)
+	return t, true, err
+}
+
 func parseSweep(e envelope) (Trigger, error) {
 	var detail struct {
-		By string `json:"by"` // "schedule" or "hand"
+		By      string   `json:"by"` // "schedule" or "hand"
+		Account string   `json:"account"`
+		Region  string   `json:"region"`
+		Control string   `json:"control"`
+		Round   string   `json:"round"`
+		Covered []string `json:"accounts"`
 	}
 	if err := decode(e, &detail); err != nil {
 		return Trigger{}, err
 	}
-	switch detail.By {
-	case "schedule":
-		return Trigger{Cause: Sweep, ID: brief(e.ID)}, nil
-	case "hand":
-		return Trigger{Cause: Hand, ID: brief(e.ID)}, nil
-	default:
-		return Trigger{}, fmt.Errorf(`%w: "by" is %q; a sweep is requested by "schedule" or by "hand"`, ErrUnreadable, brief(detail.By))
+	cause, err := requestedBy(detail.By)
+	if err != nil {
+		return Trigger{}, err
 	}
+	if detail.Account != "" && !account.MatchString(detail.Account) || detail.Region != "" && !region.MatchString(detail.Region) {
+		return Trigger{}, fmt.Errorf("%w: account %q and Region %q do not say where to sweep", ErrUnreadable, brief(detail.Account), brief(detail.Region))
+	}
+	for _, id := range detail.Covered {
+		if !account.MatchString(id) {
+			return Trigger{}, fmt.Errorf("%w: %q is not the id of an account", ErrUnreadable, brief(id))
+		}
+	}
+	return Trigger{
+		Cause: cause, ID: brief(e.ID), Account: detail.Account, Region: detail.Region,
+		Request: Request{Sender: brief(e.Account), Control: brief(detail.Control), Round: brief(detail.Round), Covered: detail.Covered},
+	}, nil
+}
+
+// requestedBy reads who asked for a sweep, or for a round of them.
+func requestedBy(by string) (Cause, error) {
+	switch by {
+	case "schedule":
+		return Sweep, nil
+	case "hand":
+		return Hand, nil
+	default:
+		return "", fmt.Errorf(`%w: "by" is %q; a sweep is requested by "schedule" or by "hand"`, ErrUnreadable, brief(by))
+	}
+}
+
+// ParseRound reads the payload with which a round of sweeps is asked for: an event
+// of source portcullis and detail-type "Round Requested", or an empty object, which
+// a person sends who gives no payload.
+func ParseRound(payload []byte) (Trigger, error) {
+	return parse(payload, func(e envelope) (Trigger, bool, error) {
+		if e.Source != "portcullis" || e.DetailType != "Round Requested" {
+			return Trigger{}, false, nil
+		}
+		var detail struct {
+			By string `json:"by"`
+		}
+		if err := decode(e, &detail); err != nil {
+			return Trigger{}, false, err
+		}
+		cause, err := requestedBy(detail.By)
+		return Trigger{Cause: cause, ID: brief(e.ID)}, true, err
+	})
 }
 
 // call is the part of a CloudTrail record that is used. Of responseElements, which

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,8 +40,16 @@ func TestParseReadsTheSample(t *testing.T) {
 
 	want := map[string]trigger.Trigger{
 		"nothing.json":           {Cause: trigger.Hand},
-		"sweep-by-hand.json":     {Cause: trigger.Hand, ID: "2b1a0f9e-8d7c-4b6a-9584-73625140f3e2"},
+		"sweep-by-hand.json":     {Cause: trigger.Hand, ID: "2b1a0f9e-8d7c-4b6a-9584-73625140f3e2", Request: trigger.Request{Sender: "111122223333"}},
 		"sweep-by-schedule.json": {Cause: trigger.Sweep},
+		"sweep-of-a-member.json": {
+			Cause: trigger.Sweep, ID: "5e4d3c2b-1a0f-4e9d-8c7b-6a5948372615", Account: "444455556666", Region: "eu-west-1",
+			Request: trigger.Request{
+				Sender: "111122223333", Control: "external-connections", Round: "00000000-0000-4000-9000-000000000001",
+				Covered: []string{"111122223333", "444455556666"},
+			},
+		},
+		"round-by-schedule.json": ignored("", `this control does not look at "Round Requested" from "portcullis"`),
 
 		"associate-external-connection.json":                association(),
 		"associate-in-the-published-spelling.json":          association(),
@@ -233,6 +242,9 @@ func TestParseRefuses(t *testing.T) {
 		"a sweep with a detail of null":        []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":null}`),
 		"a sweep by nobody":                    []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{}}`),
 		"a sweep by somebody else":             []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"Schedule"}}`),
+		"a sweep of no account":                []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand","account":"44445555666"}}`),
+		"a sweep of no Region":                 []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand","region":"*"}}`),
+		"a sweep beside what is no account":    []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand","accounts":["*"]}}`),
 		"a sweep with a by that is not a word": []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":["hand"]}}`),
 	} {
 		t.Run(name, func(t *testing.T) { refuses(t, payload) })
@@ -248,6 +260,38 @@ func TestParseSaysThatAnEventHasNoDetail(t *testing.T) {
 	} {
 		if _, err := trigger.Parse(payload); err == nil || !strings.Contains(err.Error(), "it has no detail") {
 			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// The planner is woken by its own request, and by nothing that a sweep is asked for
+// with: otherwise a sweep could ask for sweeps.
+func TestParseRound(t *testing.T) {
+	for name, test := range map[string]struct {
+		payload string
+		want    trigger.Trigger
+	}{
+		"the schedule":           {string(samples(t)["round-by-schedule.json"]), trigger.Trigger{Cause: trigger.Sweep}},
+		"a person":               {`{"source":"portcullis","detail-type":"Round Requested","detail":{"by":"hand"},"id":"x"}`, trigger.Trigger{Cause: trigger.Hand, ID: "x"}},
+		"a person, with no word": {`{}`, trigger.Trigger{Cause: trigger.Hand}},
+		"a request for a sweep":  {string(samples(t)["sweep-by-schedule.json"]), ignored("", `this control does not look at "Sweep Requested" from "portcullis"`)},
+		"its own plan":           {`{"source":"portcullis","detail-type":"Round Planned","detail":{"by":"hand"}}`, ignored("", `this control does not look at "Round Planned" from "portcullis"`)},
+		"somebody else's":        {`{"source":"com.example","detail-type":"Round Requested","detail":{"by":"hand"}}`, ignored("", `this control does not look at "Round Requested" from "com.example"`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := trigger.ParseRound([]byte(test.payload))
+			if diff := cmp.Diff(test.want, got); diff != "" || err != nil {
+				t.Errorf("error %v, trigger (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+	for name, payload := range map[string]string{
+		"without detail": `{"source":"portcullis","detail-type":"Round Requested"}`,
+		"by nobody":      `{"source":"portcullis","detail-type":"Round Requested","detail":{}}`,
+		"that is null":   `null`,
+	} {
+		if got, err := trigger.ParseRound([]byte(payload)); !errors.Is(err, trigger.ErrUnreadable) || !cmp.Equal(got, trigger.Trigger{}) {
+			t.Errorf("%s: error %v, trigger %+v", name, err, got)
 		}
 	}
 }
@@ -309,6 +353,10 @@ func TestParseTellsOnlyTheBeginningOfWhatOthersWrote(t *testing.T) {
 		"a domain":                  edited(t, in(domain, "domain")...),
 		"a repository":              edited(t, in(repository, "repository")...),
 		"a requester":               []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"` + long + `"}}`),
+		"a sweep's control":         []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand","control":"` + long + `"}}`),
+		"a sweep's round":           []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand","round":"` + long + `"}}`),
+		"a sweep's account":         []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand","account":"` + long + `"}}`),
+		"a sweep's sender":          []byte(`{"account":"` + long + `","source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand"}}`),
 		"a sweep's id":              []byte(`{"id":"` + long + `","source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"schedule"}}`),
 		"the id of a sweep by hand": []byte(`{"id":"` + long + `","source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand"}}`),
 		"a replay's id":             []byte(`{"id":"` + long + `","replay-name":"r"}`),
@@ -317,7 +365,7 @@ func TestParseTellsOnlyTheBeginningOfWhatOthersWrote(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := trigger.Parse(payload)
-			told := got.ID + got.Ignored
+			told := got.ID + got.Ignored + got.Request.Sender + got.Request.Control + got.Request.Round
 			if err != nil {
 				told += err.Error()
 			}
@@ -364,8 +412,14 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("it is to be looked at, and ignored: %s", got.Ignored)
 			}
 		case trigger.Sweep, trigger.Hand:
-			if diff := cmp.Diff(trigger.Trigger{Cause: got.Cause, ID: got.ID}, got); diff != "" {
-				t.Errorf("a sweep says where to look (-want +got):\n%s", diff)
+			whole := trigger.Trigger{Cause: got.Cause, ID: got.ID, Account: got.Account, Region: got.Region, Request: got.Request}
+			if diff := cmp.Diff(whole, got); diff != "" {
+				t.Errorf("a sweep says more than which account to look at (-want +got):\n%s", diff)
+			}
+			for _, id := range append(slices.Clone(got.Request.Covered), got.Account) {
+				if id != "" && !digits(id) {
+					t.Errorf("%q is an account", id)
+				}
 			}
 		case trigger.None:
 			if diff := cmp.Diff(ignored(got.ID, got.Ignored), got); diff != "" || got.Ignored == "" {
