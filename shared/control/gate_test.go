@@ -66,6 +66,7 @@ func TestTheGate(t *testing.T) {
 	enforcing := control.Gate{Mode: control.Enforce, Limit: control.Limit{Count: 100, Share: 1}, Covers: everywhere}
 	withMode := func(m control.Mode) control.Gate { g := enforcing; g.Mode = m; return g }
 	withLimit := func(l control.Limit) control.Gate { g := enforcing; g.Limit = l; return g }
+	barred := func(m control.Mode) control.Gate { g := withMode(m); g.Barred = "its own mode"; return g }
 	withCovers := func(c func(string, string) bool) control.Gate { g := enforcing; g.Covers = c; return g }
 
 	for _, test := range []struct {
@@ -92,6 +93,9 @@ func TestTheGate(t *testing.T) {
 		{"withholds an action in off mode", withMode(control.Off), plan(violation), "monitor"},
 		{"withholds an action in a mode that it does not know", withMode("Enforce"), plan(violation), "monitor"},
 		{"withholds an action without a mode", withMode(""), plan(violation), "monitor"},
+
+		{"withholds an action in an account that bars it", barred(control.Enforce), plan(violation), "barred"},
+		{"withholds an action in monitor mode and in an account that bars it", barred(control.Monitor), plan(violation), "monitor"},
 
 		{"withholds an action over the count", withLimit(control.Limit{Count: 0, Share: 1}), plan(violation), "limit-exceeded"},
 		{"withholds an action over the share", withLimit(control.Limit{Count: 100, Share: 0}), plan(violation), "limit-exceeded"},

@@ -226,6 +226,106 @@ func TestARunIsRefusedForAnEventOfAnotherScope(t *testing.T) {
 	}
 }
 
+func TestASweepIsRefusedThatIsNotForThisFunction(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		by   trigger.Request
+		want string // what the error says; empty for none
+	}{
+		{"asked for by its own account", trigger.Request{Sender: home, Control: "external-connections"}, ""},
+		{"asked for by hand", trigger.Request{}, ""},
+		{"asked for by another account", trigger.Request{Sender: partner}, "was requested by account " + partner},
+		{"asked of another control", trigger.Request{Sender: home, Control: "package-groups"}, "was requested of package-groups"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, _ := deploy(t, &pen{})
+			run, err := f.Begin(t.Context(), trigger.Trigger{Cause: trigger.Sweep, Request: test.by})
+			if test.want == "" {
+				if err != nil || run.Over() {
+					t.Errorf("run %+v, error %v", run, err)
+				}
+				return
+			}
+			if run != nil || err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("run %+v, error %v", run, err)
+			}
+		})
+	}
+}
+
+// sts answers for the roles of a member: those that it denies, and any other.
+func sts(t *testing.T, denied string) string {
+	t.Helper()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err == nil && denied != "" && strings.HasSuffix(r.Form.Get("RoleArn"), denied) {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>`))
+			return
+		}
+		_, _ = w.Write([]byte(`<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>A</AccessKeyId><SecretAccessKey>x</SecretAccessKey>` +
+			`<SessionToken>x</SessionToken><Expiration>2199-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`))
+	}))
+	t.Cleanup(web.Close)
+	return web.URL
+}
+
+func hub(t *testing.T, denied string) []string {
+	return []string{"MEMBER_ACCOUNTS", partner, "MEMBER_ROLES", "portcullis-eu-west-1", "EXTERNAL_ID", "secret", "AWS_ENDPOINT_URL", sts(t, denied)}
+}
+
+// Nothing is known of an account that cannot be entered, which is not the same as
+// an account with nothing in it.
+func TestAnAccountThatCannotBeEnteredIsUndetermined(t *testing.T) {
+	for _, test := range []struct {
+		why    trigger.Trigger
+		failed bool
+	}{
+		{trigger.Trigger{Cause: trigger.Sweep, Account: partner, Region: region, Request: trigger.Request{Round: "r-1"}}, false},
+		{trigger.Trigger{Cause: trigger.Hand, Account: partner}, false},
+		{trigger.Trigger{Cause: trigger.Event, Account: partner, Region: region}, true},
+	} {
+		f, b := deploy(t, &pen{}, hub(t, "-read")...)
+		run := begun(t, f, test.why)
+		if !run.Over() {
+			t.Fatalf("%s: the run goes on", test.why.Cause)
+		}
+		s, err := finish(t, run)
+		if (err != nil) != test.failed || s.Complete || s.Account != partner || s.Region != region || s.Verdicts[control.Undetermined] != 1 || s.Ignored != "" || s.Round != test.why.Request.Round {
+			t.Errorf("%s: summary %+v, error %v", test.why.Cause, s, err)
+		}
+		if finding := *b.taken[0].Detail; !strings.Contains(finding, `"access-denied"`) || !strings.Contains(finding, "deploy member.yaml") || !strings.Contains(finding, "role/portcullis-eu-west-1-read") {
+			t.Errorf("%s: finding %s", test.why.Cause, finding)
+		}
+	}
+}
+
+// An account has a mode of its own, and says it by the role that it grants.
+func TestNothingIsWrittenInAnAccountThatDoesNotGrantIt(t *testing.T) {
+	for denied, wrote := range map[string][]string{"": {"a"}, "-external-connections-write": nil} {
+		f, _ := deploy(t, &pen{}, hub(t, denied)...)
+		run := begun(t, f, trigger.Trigger{Cause: trigger.Sweep, Account: partner, Region: region})
+		e := &estate{}
+		run.CarryOut(t.Context(), t.Context(), plan("a"), true, e)
+		s, err := finish(t, run)
+		if err != nil || !slices.Equal(e.wrote, wrote) || !s.Complete || s.Outcomes[control.Withheld] != 1-len(wrote) {
+			t.Errorf("denied %q: wrote %q, summary %+v, error %v", denied, e.wrote, s, err)
+		}
+	}
+}
+
+// That an account bars writes must be known, not guessed.
+func TestARunThatCouldNotAskWhetherItMayWriteIsNotComplete(t *testing.T) {
+	f, _ := deploy(t, &pen{}, hub(t, "")...)
+	run := begun(t, f, trigger.Trigger{Cause: trigger.Sweep, Account: partner, Region: region})
+	begin, stop := context.WithCancel(t.Context())
+	stop()
+	e := &estate{}
+	run.CarryOut(t.Context(), begin, plan("a"), true, e)
+	if s, err := finish(t, run); err != nil || e.wrote != nil || s.Complete || s.Outcomes[control.Withheld] != 1 {
+		t.Errorf("wrote %q, summary %+v, error %v", e.wrote, s, err)
+	}
+}
+
 // The record of a failure holds the error, and must fit into the failure queue.
 func TestARefusalIsShort(t *testing.T) {
 	out := &pen{}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"time"
 
@@ -48,16 +49,35 @@ func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) erro
 	if n := s.Verdicts[control.Violation]; sweep || n > 0 {
 		values["Violations"] = n
 	}
-	names := make([]metric, 0, len(values))
-	record := map[string]any{"Control": s.Control}
+	var list []Value
 	for _, name := range []string{
 		"Looked", "Violations", "Waived", "Undetermined", "Complete", "Gone",
 		"Applied", "AlreadyDone", "Withheld", "Failed", "RestoreNeeded", "LimitExceeded", "Undelivered", "Ignored",
 	} {
 		if v, ok := values[name]; ok {
-			names = append(names, metric{name, "Count"})
-			record[name] = v
+			list = append(list, Value{name, v})
 		}
+	}
+	return writeValues(w, s.Control, list, at)
+}
+
+// Value is one metric of a control, which counts something.
+type Value struct {
+	Name  string
+	Count int
+}
+
+// Metrics writes metrics of a control at once, beside those that Finish writes.
+func (r *Run) Metrics(name string, values []Value) error {
+	return writeValues(r.reporter.Out, name, values, time.Now())
+}
+
+func writeValues(w io.Writer, name string, values []Value, at time.Time) error {
+	names := make([]metric, 0, len(values))
+	record := map[string]any{"Control": name}
+	for _, v := range values {
+		names = append(names, metric{v.Name, "Count"})
+		record[v.Name] = v.Count
 	}
 	record["_aws"] = map[string]any{
 		"Timestamp": at.UnixMilli(),
@@ -71,8 +91,10 @@ func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) erro
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(line, '\n'))
-	return err
+	if _, err = w.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("writing metrics: %w", err)
+	}
+	return nil
 }
 
 func count(b bool) int {

@@ -151,12 +151,33 @@ func (r *Run) Finish(ctx context.Context, s control.Summary, sweep bool) (contro
 		r.errs = append(r.errs, fmt.Errorf("writing the summary: %w", err))
 	}
 	if err := writeMetrics(r.reporter.Out, s, sweep, time.Now()); err != nil {
-		r.errs = append(r.errs, fmt.Errorf("writing metrics: %w", err))
+		r.errs = append(r.errs, err)
 	}
-	if r.undelivered > 0 {
-		r.errs = append(r.errs, fmt.Errorf("%d events were not delivered to bus %s; each is in the log as \"event not delivered\"", r.undelivered, r.reporter.BusName))
+	return s, errors.Join(append(r.errs, r.missed())...)
+}
+
+// Event queues an event of the program's own, for Send or Finish.
+func (r *Run) Event(detailType string, detail any) { r.add(detailType, "", detail) }
+
+// Send sends the queued events, for a run that has no summary. The error says that
+// some were not delivered, this time or before; they are in the log, whole.
+func (r *Run) Send(ctx context.Context) error {
+	ctx, cancel := r.sending(ctx)
+	defer cancel()
+	r.bus.flush(ctx)
+	return errors.Join(append(r.errs, r.missed())...)
+}
+
+// Log writes a line of the run's log.
+func (r *Run) Log(ctx context.Context, level slog.Level, message string, args ...any) {
+	r.log.Log(ctx, level, message, args...)
+}
+
+func (r *Run) missed() error {
+	if r.undelivered == 0 {
+		return nil
 	}
-	return s, errors.Join(r.errs...)
+	return fmt.Errorf("%d events were not delivered to bus %s; each is in the log as \"event not delivered\"", r.undelivered, r.reporter.BusName)
 }
 
 // sending returns the context in which events are sent. It leaves a little time

@@ -1,0 +1,220 @@
+package awsio
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"portcullis/shared/control"
+)
+
+const (
+	member    = "444455556666"
+	stranger  = "999988887777"
+	theirRead = "arn:aws:iam::444455556666:role/portcullis-eu-west-1-read"
+	theirPen  = "arn:aws:iam::444455556666:role/portcullis-eu-west-1-external-connections-write"
+)
+
+// hub is the environment of a deployment with members; the changes are in turn the
+// names and values of what is different.
+func hub(changes ...string) map[string]string {
+	env := environment()
+	env["ROLE_ARN"] = "arn:aws:iam::111122223333:role/portcullis-eu-west-1-external-connections"
+	env["MEMBER_ROLES"], env["EXTERNAL_ID"], env["MEMBER_ACCOUNTS"] = "portcullis-eu-west-1", "s3cret", member
+	for i := 0; i < len(changes); i += 2 {
+		env[changes[i]] = changes[i+1]
+	}
+	return env
+}
+
+func TestMembersAreReadFromTheEnvironment(t *testing.T) {
+	const org = "o-a1b2c3d4e5"
+	for _, test := range []struct {
+		name    string
+		changes []string
+		admits  []string // of those asked for
+		err     string
+	}{
+		{"a list", nil, []string{member}, ""},
+		{"a list with spaces", []string{"MEMBER_ACCOUNTS", " 999988887777, 444455556666 ,"}, []string{member, stranger}, ""},
+		{"nobody", []string{"MEMBER_ACCOUNTS", ""}, nil, ""},
+		{"nobody, without what members need", []string{"MEMBER_ACCOUNTS", "", "MEMBER_ROLES", "", "EXTERNAL_ID", ""}, nil, ""},
+		{"an organization", []string{"MEMBER_ACCOUNTS", "", "ORGANIZATION_ID", org}, []string{member, stranger}, ""},
+		{"an organization, but for one", []string{"MEMBER_ACCOUNTS", "", "ORGANIZATION_ID", org, "EXCLUDED_ACCOUNTS", stranger}, []string{member}, ""},
+		{"a list, but for one", []string{"EXCLUDED_ACCOUNTS", member}, nil, ""},
+		{"a list and an organization", []string{"ORGANIZATION_ID", org}, nil, "are both set"},
+		{"an id that is none", []string{"MEMBER_ACCOUNTS", "4444"}, nil, `MEMBER_ACCOUNTS has "4444" in it`},
+		{"an exclusion that is none", []string{"EXCLUDED_ACCOUNTS", "all"}, nil, `EXCLUDED_ACCOUNTS has "all" in it`},
+		{"an organization that is none", []string{"MEMBER_ACCOUNTS", "", "ORGANIZATION_ID", "r-a1b2"}, nil, "not the id of an organization"},
+		{"a list without an external id", []string{"EXTERNAL_ID", ""}, nil, "EXTERNAL_ID is not set"},
+		{"a list without roles", []string{"MEMBER_ROLES", ""}, nil, "MEMBER_ROLES or"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a, err := FromEnvironment("external-connections", lookup(hub(test.changes...)), control.Monitor)
+			if test.err != "" {
+				if !mentions(err, test.err) {
+					t.Errorf("error %v, want one that says %q", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var admits []string
+			for _, id := range []string{member, stranger, "", "444455556666x"} {
+				_, err := a.Session(control.Scope{Account: id, Region: "eu-west-1"})
+				if a.Members().Admits(id) != (err == nil) {
+					t.Errorf("account %q: admitted %t, way in: %v", id, a.Members().Admits(id), err)
+				}
+				if err == nil {
+					admits = append(admits, id)
+				}
+			}
+			if diff := cmp.Diff(test.admits, admits); diff != "" {
+				t.Errorf("admitted (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAMemberIsReachedInTheRegionOfHomeOnly(t *testing.T) {
+	a, err := FromEnvironment("external-connections", lookup(hub()), control.Monitor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Session(control.Scope{Account: member, Region: "us-east-1"}); !mentions(err, "no way into account "+member+", Region us-east-1") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A counter of roles is an STS that gives each role credentials of its own, and
+// answers for CodeArtifact what works.
+type roles struct {
+	mu      sync.Mutex
+	assumed []string // role and external id of each request
+	signed  []string // operation and access key of each call
+	denied  string   // ARN of a role that may not be assumed
+}
+
+func (s *roles) serve(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key, _, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="), "/")
+	if r.URL.Path != "/" {
+		s.signed = append(s.signed, r.Method+" by "+key)
+		works()(w, r)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	form, _ := url.ParseQuery(string(body))
+	role := form.Get("RoleArn")
+	s.assumed = append(s.assumed, strings.Join([]string{form.Get("Action"), role, form.Get("ExternalId"), form.Get("RoleSessionName"), form.Get("DurationSeconds")}, " "))
+	if role == s.denied {
+		answer(http.StatusForbidden, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>`)(w, r)
+		return
+	}
+	answer(http.StatusOK, `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>`+strings.ToUpper(role[strings.LastIndex(role, "-")+1:])+
+		`</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>x</SessionToken><Expiration>2199-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)(w, r)
+}
+
+func TestAMemberIsReadAndWrittenByTheRolesThatItGrants(t *testing.T) {
+	const (
+		read  = "AssumeRole " + theirRead + " s3cret portcullis-external-connections 3600"
+		write = "AssumeRole " + theirPen + " s3cret portcullis-external-connections 3600"
+	)
+	for _, test := range []struct {
+		mode    control.Mode
+		assumed []string
+		signed  []string
+	}{
+		{control.Monitor, []string{read}, []string{"GET by READ"}},
+		{control.Enforce, []string{read, write}, []string{"GET by READ", "DELETE by WRITE"}},
+	} {
+		t.Run(string(test.mode), func(t *testing.T) {
+			sts := &roles{}
+			server := serve(t, sts.serve)
+			a, err := FromEnvironment("external-connections", lookup(hub("AWS_ENDPOINT_URL", server.url)), test.mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second run has the credentials of the first
+				s, err := a.Session(control.Scope{Account: member, Region: "eu-west-1"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Enter(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				sts.signed = nil
+				if err := describe(t.Context(), s.Reads); err != nil {
+					t.Fatal(err)
+				}
+				_ = s.EnterToWrite(t.Context())
+				_ = disconnect(t.Context(), s.Writes)
+				if diff := cmp.Diff(test.signed, sts.signed); diff != "" {
+					t.Errorf("calls (-want +got):\n%s", diff)
+				}
+			}
+			if diff := cmp.Diff(test.assumed, sts.assumed); diff != "" {
+				t.Errorf("assumed (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestARoleThatIsNotGrantedIsDenied(t *testing.T) {
+	for _, role := range []string{theirRead, theirPen} {
+		sts := &roles{denied: role}
+		server := serve(t, sts.serve)
+		a, err := FromEnvironment("external-connections", lookup(hub("AWS_ENDPOINT_URL", server.url)), control.Enforce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := a.Session(control.Scope{Account: member, Region: "eu-west-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, write := s.Enter(t.Context()), s.EnterToWrite(t.Context())
+		if got := read != nil && Classify(read) == Denied; got != (role == theirRead) {
+			t.Errorf("%s is denied, and reading gives %v", role, read)
+		}
+		if got := write != nil && Classify(write) == Denied; got != (role == theirPen) {
+			t.Errorf("%s is denied, and writing gives %v", role, write)
+		}
+		if len(sts.assumed) != 2 {
+			t.Errorf("asked %q: a denial is not tried again", sts.assumed)
+		}
+	}
+}
+
+func TestItsOwnCallsAreKnown(t *testing.T) {
+	a, err := FromEnvironment("external-connections", lookup(hub()), control.Enforce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := control.Scope{Account: member, Region: "eu-west-1"}
+	for caller, own := range map[string]bool{
+		hub()["ROLE_ARN"]: true,
+		theirPen:          true,
+		theirRead:         false,
+		"":                false,
+		"arn:aws:iam::999988887777:role/portcullis-eu-west-1-external-connections-write": false,
+		"arn:aws:iam::444455556666:role/portcullis-eu-west-1-package-groups-write":       false,
+	} {
+		if got := a.Made(there, caller); got != own {
+			t.Errorf("a call of %q is its own: %t", caller, got)
+		}
+	}
+	alone, err := FromEnvironment("external-connections", lookup(environment()), control.Enforce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alone.Made(home(), "") || alone.Made(home(), "arn:aws:iam::111122223333:role/-external-connections-write") {
+		t.Error("a deployment without a role and without members takes a stranger's call for its own")
+	}
+}
