@@ -56,6 +56,8 @@ func Classify(err error) Class {
 	switch {
 	case errors.As(err, &malformed{}), errors.Is(err, errTooLarge):
 		return Malformed
+	case errors.Is(err, errOwnPace):
+		return Throttled
 	case errors.As(err, &api) && byCode[api.ErrorCode()] != "":
 		return byCode[api.ErrorCode()]
 	case status == http.StatusTooManyRequests:
@@ -136,7 +138,7 @@ func Answer(err error) control.Answer {
 	if err == nil {
 		return control.Accepted
 	}
-	if errors.Is(err, ErrReadOnly) {
+	if errors.Is(err, ErrReadOnly) || errors.As(err, &inLine{}) {
 		return control.Refused // it was never sent
 	}
 	var api smithy.APIError
@@ -165,7 +167,11 @@ func Failure(ctx context.Context, what string, err error) (Class, string) {
 // person can do about it, where there is something.
 func Explain(what string, err error, class Class) string {
 	reason := fmt.Sprintf("%s: %s", what, strings.ReplaceAll(err.Error(), "\n", "; "))
-	if next := nextStep(class); next != "" {
+	next := nextStep(class)
+	if errors.Is(err, errOwnPace) {
+		next = "raise the cap if the account's builds leave room for it; the next sweep tries again"
+	}
+	if next != "" {
 		reason += "; " + next
 	}
 	return reason

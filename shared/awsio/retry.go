@@ -100,8 +100,8 @@ type failures struct {
 }
 
 // budget gives each call its time, and a place for [patient] to count in. The
-// error of a call whose time is up is the last failure that it met: that the time
-// was up says nothing to anybody.
+// error of a call whose time is up is the last failure that it met, or that it was
+// waiting in front of a pacer: that the time was up says nothing to anybody.
 func budget(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Budget", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
@@ -113,8 +113,13 @@ func budget(stack *middleware.Stack) error {
 		call, cancel := context.WithTimeout(context.WithValue(ctx, failures{}, met), limit)
 		defer cancel()
 		out, metadata, err := next.HandleInitialize(call, in)
-		if err != nil && call.Err() != nil && ctx.Err() == nil && met.last != nil {
-			err = fmt.Errorf("given up after %s: %w", limit, met.last)
+		if err != nil && call.Err() != nil && ctx.Err() == nil {
+			switch {
+			case errors.As(err, &inLine{}):
+				err = fmt.Errorf("given up after %s: %w", limit, errOwnPace)
+			case met.last != nil:
+				err = fmt.Errorf("given up after %s: %w", limit, met.last)
+			}
 		}
 		return out, metadata, err
 	}), middleware.Before)

@@ -30,6 +30,7 @@ type AWS struct {
 	credentials aws.CredentialsProvider
 	endpoint    *string
 	http        *http.Client
+	pacers      *pacers
 
 	mu      sync.Mutex
 	assumed map[string]aws.CredentialsProvider // by the ARN of the role
@@ -42,9 +43,10 @@ type AWS struct {
 //
 // It uses AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 // AWS_SESSION_TOKEN and, for tests and private endpoints, AWS_ENDPOINT_URL; and
-// ACCOUNT_ID, ROLE_ARN and what [Members] is read from, which the template sets.
-// The control and its mode are settled here, once for the process, so that no run
-// can open a way that the deployment does not want.
+// ACCOUNT_ID, ROLE_ARN, READS_PER_SECOND, WRITES_PER_SECOND and what [Members] is
+// read from, which the template sets. The control and its mode are settled here,
+// once for the process, so that no run can open a way that the deployment does not
+// want.
 func FromEnvironment(name string, getenv func(string) string, mode control.Mode) (*AWS, error) {
 	var missing []string
 	need := func(name string) string {
@@ -58,6 +60,10 @@ func FromEnvironment(name string, getenv func(string) string, mode control.Mode)
 	if err != nil {
 		return nil, err
 	}
+	pacers, err := newPacers(getenv)
+	if err != nil {
+		return nil, err
+	}
 	a := &AWS{
 		control: name,
 		mode:    mode,
@@ -65,6 +71,7 @@ func FromEnvironment(name string, getenv func(string) string, mode control.Mode)
 		role:    getenv("ROLE_ARN"),
 		members: members,
 		http:    newHTTPClient(Workers),
+		pacers:  pacers,
 		assumed: map[string]aws.CredentialsProvider{},
 	}
 	creds := aws.Credentials{
@@ -127,9 +134,9 @@ func (a *AWS) Session(scope control.Scope) (*Session, error) {
 	}
 
 	s.Reads.Retryer = func() aws.Retryer { return patient{} }
-	s.Reads.APIOptions = []func(*middleware.Stack) error{s.Clock.listen, budget, readsOnly}
+	s.Reads.APIOptions = []func(*middleware.Stack) error{s.Clock.listen, a.pacers.pace(scope), budget, readsOnly}
 
-	s.Writes.APIOptions = []func(*middleware.Stack) error{s.Clock.listen}
+	s.Writes.APIOptions = []func(*middleware.Stack) error{s.Clock.listen, a.pacers.pace(scope)}
 	if a.mode != control.Enforce {
 		s.Writes.APIOptions = append(s.Writes.APIOptions, readsOnly)
 	}
@@ -173,10 +180,8 @@ func readsOnly(stack *middleware.Stack) error {
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 	) (middleware.InitializeOutput, middleware.Metadata, error) {
 		operation := awsmiddleware.GetOperationName(ctx)
-		for _, verb := range []string{"List", "Describe", "Get"} {
-			if strings.HasPrefix(operation, verb) {
-				return next.HandleInitialize(ctx, in)
-			}
+		if isRead(operation) {
+			return next.HandleInitialize(ctx, in)
 		}
 		return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("calling %s: %w", operation, ErrReadOnly)
 	}), middleware.After)
