@@ -2,6 +2,7 @@ package localaws
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"maps"
 	"net"
@@ -13,6 +14,8 @@ import (
 type answer struct {
 	protocol  Protocol
 	namespace string // of the service's model
+	operation string
+	requestID string
 	status    int
 	code      string // of an error
 	header    http.Header
@@ -24,6 +27,8 @@ func newAnswer(protocol Protocol, call *Call) *answer {
 	return &answer{
 		protocol:  protocol,
 		namespace: "com.amazonaws." + call.Service,
+		operation: call.Operation,
+		requestID: call.RequestID,
 		send:      abort,
 		header: http.Header{
 			"Content-Type":     {string(protocol)},
@@ -34,7 +39,12 @@ func newAnswer(protocol Protocol, call *Call) *answer {
 }
 
 func (a *answer) succeed(output any) {
-	body, err := json.Marshal(output)
+	marshal := json.Marshal
+	if a.protocol == Query {
+		output = response{XMLName: xml.Name{Local: a.operation + "Response"}, Result: output, RequestID: a.requestID}
+		marshal = xml.Marshal
+	}
+	body, err := marshal(output)
 	if err != nil {
 		a.fail(err)
 		return
@@ -46,6 +56,10 @@ func (a *answer) fail(err error) {
 	var e *Error
 	if !errors.As(err, &e) {
 		e = &Error{Status: http.StatusInternalServerError, Code: "InternalServerException", Message: err.Error()}
+	}
+	if a.protocol == Query {
+		a.failXML(e)
+		return
 	}
 	members := map[string]any{"message": e.Message}
 	maps.Copy(members, e.Members)
@@ -63,6 +77,29 @@ func (a *answer) fail(err error) {
 		a.header.Set("Retry-After", "1")
 	}
 	body, _ := json.Marshal(members) // strings always encode, and a service has nothing else to say
+	a.status, a.code, a.body, a.send = e.Status, e.Code, body, sendWhole
+}
+
+// A response is an answer in the Query protocol.
+type response struct {
+	XMLName   xml.Name
+	Result    any
+	RequestID string `xml:"ResponseMetadata>RequestId"`
+}
+
+// failXML is fail in the Query protocol, where an error has a type, a code and a message.
+func (a *answer) failXML(e *Error) {
+	answer := struct {
+		XMLName   xml.Name `xml:"ErrorResponse"`
+		Type      string   `xml:"Error>Type"`
+		Code      string   `xml:"Error>Code,omitempty"`
+		Message   string   `xml:"Error>Message"`
+		RequestID string   `xml:"RequestId"`
+	}{Type: "Sender", Code: e.Code, Message: e.Message, RequestID: a.requestID}
+	if e.Status >= http.StatusInternalServerError {
+		answer.Type = "Receiver"
+	}
+	body, _ := xml.Marshal(answer) // strings always encode
 	a.status, a.code, a.body, a.send = e.Status, e.Code, body, sendWhole
 }
 

@@ -1,13 +1,21 @@
 package localaws
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 )
 
-// Credentials are those of one account. They are made up, and valid in this World only.
+// Credentials are those of one account, or of a session of a [Role]. They are made up, and valid in this World only.
 type Credentials struct {
 	AccessKeyID, SecretAccessKey, SessionToken string
+}
+
+// An identity is who acts by an access key: an account, or one of its roles in a session of this name.
+type identity struct {
+	account string
+	role    *role // nil for the account itself
+	session string
 }
 
 // Account returns the credentials that act as the account with this 12-digit id, which exists from now on.
@@ -19,13 +27,28 @@ func (w *World) Account(id string) Credentials {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.accounts[c.AccessKeyID] = id
+	w.keys[c.AccessKeyID] = identity{account: id}
+	return c
+}
+
+// newSession returns new credentials of a role. As on AWS, the account can be read from the access key.
+func (w *World) newSession(r *role, name string) Credentials {
+	w.sessions++
+	c := Credentials{
+		AccessKeyID:     fmt.Sprintf("ASIALOCL%sS%06d", r.account, w.sessions),
+		SecretAccessKey: fmt.Sprintf("secret-of-session-%d", w.sessions),
+		SessionToken:    fmt.Sprintf("session-%d-of-%s", w.sessions, r.name),
+	}
+	w.keys[c.AccessKeyID] = identity{r.account, r, name}
 	return c
 }
 
 // Environment returns the variables with which an SDK, the AWS CLI or a function acts as account in region.
 func (w *World) Environment(account, region string) []string {
-	c := w.Account(account)
+	return w.environment(w.Account(account), region)
+}
+
+func (w *World) environment(c Credentials, region string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + w.url,
 		"AWS_REGION=" + region,

@@ -11,6 +11,7 @@ type Call struct {
 	Time                                time.Time // by the World's clock
 	RequestID                           string
 	Account, Region, Service, Operation string // empty as far as the request could not be read
+	Principal, Session                  string // the ARN of the role that called, and the name of its session; empty for an account
 	UserAgent                           string
 	Input                               map[string]any // by the names of the API, as decoded JSON
 	Write                               bool           // the operation may change something

@@ -53,10 +53,13 @@ func (w *World) read(r *http.Request) (Call, Protocol, Operation, error) {
 		return call, protocol, Operation{}, err
 	}
 	w.mu.Lock()
-	account, known := w.accounts[key]
+	caller, known := w.keys[key]
 	service, served := w.services[name]
 	w.mu.Unlock()
-	call.Account, call.Region, call.Service = account, region, name
+	call.Account, call.Region, call.Service = caller.account, region, name
+	if caller.role != nil {
+		call.Principal, call.Session = caller.role.arn(), caller.session
+	}
 	if !served {
 		return call, protocol, Operation{}, &Error{Status: http.StatusNotFound, Code: "UnknownOperationException",
 			Message: fmt.Sprintf("no service %q in this World; a service joins it by being constructed", name)}
@@ -64,10 +67,18 @@ func (w *World) read(r *http.Request) (Call, Protocol, Operation, error) {
 	protocol = service.protocol
 	if !known {
 		return call, protocol, Operation{}, &Error{Status: protocol.clientError(http.StatusForbidden),
-			Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid."}
+			Code: protocol.code("UnrecognizedClientException", "InvalidClientTokenId"), Message: "The security token included in the request is invalid."}
 	}
 	op, err := service.route(r, body)
 	call.Operation, call.Write, call.Input = op.Name, op.Write, op.Input
+	if run := op.Run; err == nil {
+		op.Run = func(c Caller) (any, bool, error) {
+			if !caller.role.may(name, op) {
+				return nil, false, denied(&call, protocol, op)
+			}
+			return run(c)
+		}
+	}
 	return call, protocol, op, err
 }
 
@@ -83,7 +94,10 @@ func (w *World) perform(call *Call, protocol Protocol, op Operation, fault *Inje
 		a.fail(refused)
 	case op.Run != nil:
 		call.Executed = true
-		output, changed, err := op.Run(Caller{call.Account, call.Region, call.RequestID, w.now})
+		output, changed, err := op.Run(Caller{
+			Account: call.Account, Region: call.Region, RequestID: call.RequestID,
+			Principal: call.Principal, Session: call.Session, Now: w.now, world: w,
+		})
 		call.Changed = changed
 		if err != nil {
 			a.fail(err)

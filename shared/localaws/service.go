@@ -14,6 +14,13 @@ type Operation struct {
 	Name  string
 	Write bool           // it may change something
 	Input map[string]any // by the names of the API, as decoded JSON
+
+	// What a limited role is judged by, apart from the name: an operation that is open needs no permission. Resource is
+	// only for the text of a refusal. Conditions are the values of condition keys of IAM, such as events:detail-type.
+	Open       bool
+	Resource   string
+	Conditions map[string][]string
+
 	// Run does it and returns what is encoded as the answer, and whether anything changed. It runs under the World's
 	// lock. An error that is not an *Error is answered as a fault of the service.
 	Run func(Caller) (output any, changed bool, err error)
@@ -22,7 +29,10 @@ type Operation struct {
 // A Caller is who asks, in which Region, and when by the World's clock.
 type Caller struct {
 	Account, Region, RequestID string
-	Now                        time.Time
+	// Principal is the ARN of the role that asks, in a session of this name. Both are empty for an account itself.
+	Principal, Session string
+	Now                time.Time
+	world              *World
 }
 
 // An Error is an answer of AWS that is not a success.
@@ -43,18 +53,32 @@ type Protocol string
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 // https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 // https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
+//
+// The Query protocol takes a form and answers in XML, and its services have short names for the errors that all share. The
+// output of an operation is then a struct whose XMLName is the name of the result.
+// https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
 const (
 	RESTJSON Protocol = "application/json"
 	JSON10   Protocol = "application/x-amz-json-1.0"
 	JSON11   Protocol = "application/x-amz-json-1.1"
+	Query    Protocol = "text/xml"
 )
 
 // clientError is the status of a mistake of the client that other protocols answer with status.
 func (p Protocol) clientError(status int) int {
-	if p == JSON10 {
+	if p == JSON10 || p == Query && status == http.StatusTooManyRequests {
 		return http.StatusBadRequest
 	}
 	return status
+}
+
+// code chooses between the names that an error has in JSON and in the Query protocol.
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+func (p Protocol) code(json, query string) string {
+	if p == Query {
+		return query
+	}
+	return json
 }
 
 type service struct {

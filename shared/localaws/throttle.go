@@ -12,7 +12,7 @@ type Rate struct {
 }
 
 // SetThrottle throttles reads and writes, each per account, Region and service, in real time: 429 ThrottlingException
-// with Retry-After 1, or 400 in [JSON10]. All buckets start full. AWS's own quotas for CodeArtifact are 800 reads and 100 writes a second:
+// with Retry-After 1, or 400 in [JSON10] and [Query]. All buckets start full. AWS's own quotas for CodeArtifact are 800 reads and 100 writes a second:
 // https://docs.aws.amazon.com/codeartifact/latest/ug/service-limits.html
 func (w *World) SetThrottle(read, write Rate) {
 	w.throttle.mu.Lock()
@@ -57,7 +57,7 @@ func (t *throttle) take(c Call, p Protocol) error {
 	b.tokens = min(rate.Burst, b.tokens+now.Sub(b.filled).Seconds()*rate.PerSecond)
 	b.filled = now
 	if b.tokens < 1 {
-		return &Error{Status: p.clientError(http.StatusTooManyRequests), Code: "ThrottlingException", Message: "Rate exceeded"}
+		return &Error{Status: p.clientError(http.StatusTooManyRequests), Code: p.code("ThrottlingException", "Throttling"), Message: "Rate exceeded"}
 	}
 	b.tokens--
 	return nil

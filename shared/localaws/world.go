@@ -22,7 +22,9 @@ type World struct {
 
 	mu          sync.Mutex // also guards the state of every service, see Hold
 	now         time.Time
-	accounts    map[string]string // by access key id
+	keys        map[string]identity // by access key id
+	roles       map[string]*role    // by ARN
+	sessions    int                 // so many were opened
 	services    map[string]service
 	calls       []Call
 	subscribers []func(Call)
@@ -43,7 +45,8 @@ func New(start time.Time) (*World, error) {
 	w := &World{
 		url:      "http://" + listener.Addr().String(),
 		now:      start,
-		accounts: map[string]string{},
+		keys:     map[string]identity{},
+		roles:    map[string]*role{},
 		services: map[string]service{},
 	}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
