@@ -2,13 +2,15 @@
 // kept and can be looked at, and handed to the targets of the rules that it matches.
 //
 // Every account and Region has the bus "default", where the events of AWS itself arrive. An event for a bus that does not
-// exist is accepted and lost, as AWS does: https://github.com/aws/aws-cli/issues/9186.
+// exist is accepted and lost, as AWS does: https://github.com/aws/aws-cli/issues/9186. A bus takes what another account
+// puts on it, or hands it by a rule, only if it was told to admit it.
 //
 // putevents.go is the operation, rules.go what happens to an event after it; template.go finds the pattern of a rule that
 // is to be deployed.
 package eventbridge
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -23,6 +25,7 @@ type Service struct {
 	world *localaws.World
 	buses map[bus][]Event
 	rules map[bus][]rule
+	admit map[bus]func(from string, e Event, byRule bool) bool
 	fail  func(i int, e Event) (code string)
 	queue *queue
 }
@@ -31,7 +34,8 @@ type bus struct{ account, region, name string }
 
 // An Event is one that EventBridge accepted. Its Detail is a JSON object.
 type Event struct {
-	ID, Account, Region, Bus string
+	ID, Account, Region, Bus string // the account is the one that the event is from
+	Owner                    string // the account that has the bus; empty for the one that the event is from
 	Source, DetailType       string
 	Detail                   json.RawMessage
 	Resources                []string
@@ -40,19 +44,47 @@ type Event struct {
 
 // New adds EventBridge to a World.
 func New(w *localaws.World) *Service {
-	s := &Service{world: w, buses: map[bus][]Event{}, rules: map[bus][]rule{}, queue: newQueue()}
+	s := &Service{
+		world: w, buses: map[bus][]Event{}, rules: map[bus][]rule{}, queue: newQueue(),
+		admit: map[bus]func(string, Event, bool) bool{},
+	}
 	w.Serve("events", localaws.JSON11, s.route)
 	return s
 }
 
+// A Bus is a handle on an event bus.
+type Bus struct {
+	service *Service
+	bus     bus
+}
+
 // AddBus makes an event bus, unless it exists.
-func (s *Service) AddBus(account, region, name string) {
+func (s *Service) AddBus(account, region, name string) Bus {
+	b := bus{account, region, name}
 	s.world.Hold(func(time.Time) {
-		b := bus{account, region, name}
 		if _, exists := s.buses[b]; !exists {
 			s.buses[b] = nil
 		}
 	})
+	return Bus{s, b}
+}
+
+// ARN is that of the bus.
+func (b Bus) ARN() string {
+	return fmt.Sprintf("arn:aws:events:%s:%s:event-bus/%s", b.bus.region, b.bus.account, b.bus.name)
+}
+
+// Admit has f be the policy of the bus: it says whether an event from another account may come in, and is told whether a
+// rule of that account hands it over or somebody there puts it. Until it is said, and with nil, none may. f must not use
+// the World.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-perms.html
+func (b Bus) Admit(f func(from string, e Event, byRule bool) bool) {
+	b.service.world.Hold(func(time.Time) { b.service.admit[b.bus] = f })
+}
+
+// admits says whether a bus takes an event from an account.
+func (s *Service) admits(b bus, from string, ev Event, byRule bool) bool {
+	return from == b.account || s.admit[b] != nil && s.admit[b](from, ev, byRule)
 }
 
 // Events returns what was put on a bus, in order.
@@ -67,19 +99,19 @@ func (s *Service) Events(account, region, name string) []Event {
 func (s *Service) Put(events ...Event) {
 	s.world.Hold(func(time.Time) {
 		for _, ev := range events {
-			s.put(ev)
+			s.put(ev, false)
 		}
 	})
 }
 
-// put says whether there is such a bus.
-func (s *Service) put(ev Event) bool {
-	b := bus{ev.Account, ev.Region, ev.Bus}
+// put says whether there is such a bus. What was handed over by a rule goes to no third bus.
+func (s *Service) put(ev Event, handedOver bool) bool {
+	b := bus{cmp.Or(ev.Owner, ev.Account), ev.Region, ev.Bus}
 	if !s.exists(b) {
 		return false
 	}
 	s.buses[b] = append(s.buses[b], ev)
-	s.match(b, ev)
+	s.match(b, ev, handedOver)
 	return true
 }
 
@@ -99,10 +131,13 @@ func (s *Service) route(r *http.Request, body []byte) (localaws.Operation, error
 		return localaws.Operation{}, &localaws.Error{Status: http.StatusBadRequest, Code: "UnknownOperationException",
 			Message: fmt.Sprintf("no operation %q", target)}
 	}
-	op := localaws.Operation{Name: "PutEvents", Write: true}
+	op := localaws.Operation{Name: "PutEvents", Write: true, Conditions: map[string][]string{}}
 	var in putEventsInput
 	if err := decode(body, &op.Input, &in); err != nil {
 		return op, &localaws.Error{Status: http.StatusBadRequest, Code: "SerializationException", Message: err.Error()}
+	}
+	for _, e := range in.Entries {
+		op.Conditions["events:detail-type"] = append(op.Conditions["events:detail-type"], e.DetailType)
 	}
 	op.Run = func(c localaws.Caller) (any, bool, error) { return s.putEvents(c, in) }
 	return op, nil

@@ -83,7 +83,7 @@ func (s *Service) putEvents(c localaws.Caller, in putEventsInput) (any, bool, er
 		}
 		out.Entries = append(out.Entries, result{EventID: ev.ID})
 		// A bus of another Region is as good as none: only rules and global endpoints cross over.
-		if ev.Region == c.Region && s.put(ev) {
+		if ev.Region == c.Region && s.put(ev, false) {
 			changed = true
 		}
 	}
@@ -120,9 +120,12 @@ func (s *Service) accept(c localaws.Caller, i int, e entry) (ev Event, code, mes
 	}
 	// arn:aws:events:REGION:ACCOUNT:event-bus/NAME
 	if arn := strings.SplitN(e.EventBusName, ":", 6); len(arn) == 6 {
-		ev.Region, ev.Account, ev.Bus = arn[3], arn[4], strings.TrimPrefix(arn[5], "event-bus/")
+		ev.Region, ev.Bus = arn[3], strings.TrimPrefix(arn[5], "event-bus/")
+		if arn[4] != c.Account {
+			ev.Owner = arn[4]
+		}
 	}
-	if ev.Account != c.Account {
+	if ev.Owner != "" && !s.admits(bus{ev.Owner, ev.Region, ev.Bus}, c.Account, ev, false) {
 		return ev, "AccessDeniedException", "no policy lets another account use the bus " + e.EventBusName
 	}
 	if s.fail != nil {

@@ -3,6 +3,7 @@ package eventbridge
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,15 +16,21 @@ type Rule struct {
 	Pattern []byte // JSON; package pattern says what it may hold
 	// Target gets the event as EventBridge sends it, as JSON. Nobody waits for it but the next event and [Service.Idle].
 	Target func(event []byte)
+	// Bus is the ARN of another bus in the same Region, which gets the event in the place of a Target, if it admits it. The
+	// event keeps its id, account, time, source and resources. It is on that bus as soon as it is on its own.
+	Bus string
 }
 
 type rule struct {
 	pattern pattern.Pattern
 	target  func(event []byte)
+	bus     *bus
 }
 
 // AddRule adds a rule to a bus, for what is put on it from now on. The error is non-nil for a pattern that package
-// pattern refuses, and for a bus that does not exist.
+// pattern refuses, for a bus that does not exist, and for a target that is none. Whether the other bus exists and admits
+// anything is seen only when an event comes, as on AWS; what it does not take is lost. An event that came from another bus
+// goes to no third one: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html.
 //
 // AWS delivers at least once and in no order. Here an event comes once to each rule that it matches, and all targets of
 // the service are called one after the other, in the order of the events and then of the rules; what else AWS may do, a
@@ -34,13 +41,23 @@ func (s *Service) AddRule(account, region, busName string, r Rule) error {
 	if err != nil {
 		return fmt.Errorf("adding rule %s: %w", r.Name, err)
 	}
+	added := rule{pattern: compiled, target: r.Target}
+	if r.Bus != "" {
+		if added.bus, err = busOf(r.Bus, region); err != nil {
+			return fmt.Errorf("adding rule %s: %w", r.Name, err)
+		}
+	}
 	s.world.Hold(func(time.Time) {
 		b := bus{account, region, busName}
 		if !s.exists(b) {
 			err = fmt.Errorf("adding rule %s: there is no bus %q in %s, %s", r.Name, busName, account, region)
 			return
 		}
-		s.rules[b] = append(s.rules[b], rule{compiled, r.Target})
+		if (r.Target == nil) == (r.Bus == "") {
+			err = fmt.Errorf("adding rule %s: it must have either a target or a bus", r.Name)
+			return
+		}
+		s.rules[b] = append(s.rules[b], added)
 	})
 	return err
 }
@@ -49,8 +66,21 @@ func (s *Service) AddRule(account, region, busName string, r Rule) error {
 // has been answered; so who has made a call, and then waits here, sees all that came of it. No target may call it.
 func (s *Service) Idle() { s.queue.wait() }
 
-// match queues an event for the targets of the rules that it matches.
-func (s *Service) match(b bus, ev Event) {
+// busOf finds the bus that has an ARN. Rules can reach other Regions on AWS; here they do not.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
+func busOf(arn, region string) (*bus, error) {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) != 6 || parts[2] != "events" || !strings.HasPrefix(parts[5], "event-bus/") {
+		return nil, fmt.Errorf("%q is not the ARN of a bus", arn)
+	}
+	if parts[3] != region {
+		return nil, fmt.Errorf("the bus %s is in another Region than the rule", arn)
+	}
+	return &bus{parts[4], parts[3], strings.TrimPrefix(parts[5], "event-bus/")}, nil
+}
+
+// match queues an event for the targets of the rules that it matches, and hands it over to other buses.
+func (s *Service) match(b bus, ev Event, handedOver bool) {
 	if len(s.rules[b]) == 0 {
 		return
 	}
@@ -59,9 +89,25 @@ func (s *Service) match(b bus, ev Event) {
 		return // its detail is no JSON, and there is nothing in it to match
 	}
 	for _, r := range s.rules[b] {
-		if ok, err := r.pattern.Match(event); ok && err == nil {
+		ok, err := r.pattern.Match(event)
+		switch {
+		case !ok || err != nil:
+		case r.bus == nil:
 			s.queue.add(func() { r.target(event) })
+		case !handedOver:
+			s.handOver(*r.bus, b.account, ev)
 		}
+	}
+}
+
+// handOver puts an event on another bus, as a rule of an account does.
+func (s *Service) handOver(to bus, from string, ev Event) {
+	ev.Bus, ev.Owner = to.name, ""
+	if to.account != ev.Account {
+		ev.Owner = to.account
+	}
+	if s.admits(to, from, ev, true) {
+		s.put(ev, true)
 	}
 }
 
