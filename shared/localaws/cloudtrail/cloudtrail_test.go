@@ -54,8 +54,9 @@ func newStage(t *testing.T) stage {
 }
 
 // config is that of a client of the account that does not try again.
-func (s stage) config(account string) aws.Config {
-	c := s.world.Account(account)
+func (s stage) config(account string) aws.Config { return s.configOf(s.world.Account(account)) }
+
+func (s stage) configOf(c localaws.Credentials) aws.Config {
 	return aws.Config{
 		Region: region, BaseEndpoint: aws.String(s.world.URL()),
 		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
@@ -73,6 +74,13 @@ func (s stage) associate(account, connection string) bool {
 		Domain: aws.String("corp"), DomainOwner: aws.String(owner), Repository: aws.String("store"), ExternalConnection: &connection,
 	})
 	return err == nil
+}
+
+// put connects corp/store with these credentials, if it may.
+func (s stage) put(c localaws.Credentials) {
+	_, _ = sdk.NewFromConfig(s.configOf(c)).AssociateExternalConnection(s.t.Context(), &sdk.AssociateExternalConnectionInput{
+		Domain: aws.String("corp"), DomainOwner: aws.String(owner), Repository: aws.String("store"), ExternalConnection: aws.String("public:npmjs"),
+	})
 }
 
 // records are those that the account was told of.
@@ -131,6 +139,36 @@ func TestARecordHasTheShapeOfAWSsOwn(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantRecord, record); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)
+	}
+}
+
+func TestARecordSaysWhichRoleItWas(t *testing.T) {
+	s := newStage(t)
+	role := s.world.Role(owner, "portcullis/hub-control")
+	s.put(role.Session("function"))
+	role.Limit("codeartifact:List*")
+	s.put(role.Session("function"))
+	records := s.records(owner)
+	if len(records) != 2 || records[0]["errorCode"] != nil || records[1]["errorCode"] != "AccessDeniedException" {
+		t.Fatalf("got %v", records)
+	}
+	want := map[string]any{
+		"type":        "AssumedRole",
+		"principalId": "AROALOCAL:function",
+		"arn":         "arn:aws:sts::111122223333:assumed-role/hub-control/function",
+		"accountId":   owner,
+		"accessKeyId": "ASIALOCAL",
+		"sessionContext": map[string]any{
+			"sessionIssuer": map[string]any{
+				"type": "Role", "principalId": "AROALOCAL", "arn": role.ARN(), "accountId": owner, "userName": "hub-control",
+			},
+			"attributes": map[string]any{"creationDate": "2026-11-20T09:00:00Z", "mfaAuthenticated": "false"},
+		},
+	}
+	for _, record := range records {
+		if diff := cmp.Diff(want, record["userIdentity"]); diff != "" {
+			t.Errorf("identity (-want +got):\n%s", diff)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package cloudtrail
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"portcullis/shared/localaws"
@@ -50,8 +51,8 @@ func (t *Trail) events(c localaws.Call, recipients []string) []eventbridge.Event
 	return events
 }
 
-// record is a call as CloudTrail writes it down. The journal does not know everything: who in its account made the call is
-// made up, and no error has a message. The response of CodeArtifact is not there, as it is in one of the published records;
+// record is a call as CloudTrail writes it down. The journal does not know everything: who in its account made a call
+// without a role is made up, and no error has a message. The response of CodeArtifact is not there, as it is in one of the published records;
 // that of Proton is there as the API has it [assumed], because the id of a new connection is nowhere else.
 func (t *Trail) record(c localaws.Call) map[string]any {
 	parameters := map[string]any{}
@@ -84,21 +85,25 @@ func (t *Trail) record(c localaws.Call) map[string]any {
 	return r
 }
 
-// identity is that of a role which everybody in the account has taken.
+// identity is that of the role that called. For the credentials of an account it is a role which everybody there has taken.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
 func identity(c localaws.Call) map[string]any {
-	const role = "somebody"
+	issuer, session := fmt.Sprintf("arn:aws:iam::%s:role/somebody", c.Account), "session"
+	if c.Principal != "" {
+		issuer, session = c.Principal, c.Session
+	}
+	role := issuer[strings.LastIndex(issuer, "/")+1:] // without its path
 	return map[string]any{
 		"type":        "AssumedRole",
-		"principalId": "AROALOCAL:session",
-		"arn":         fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/session", c.Account, role),
+		"principalId": "AROALOCAL:" + session,
+		"arn":         fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", c.Account, role, session),
 		"accountId":   c.Account,
 		"accessKeyId": "ASIALOCAL",
 		"sessionContext": map[string]any{
 			"sessionIssuer": map[string]any{
 				"type":        "Role",
 				"principalId": "AROALOCAL",
-				"arn":         fmt.Sprintf("arn:aws:iam::%s:role/%s", c.Account, role),
+				"arn":         issuer,
 				"accountId":   c.Account,
 				"userName":    role,
 			},
