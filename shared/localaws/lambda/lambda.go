@@ -1,14 +1,15 @@
 // Package lambda runs a real function binary, as it is deployed, under the Lambda runtime API
 // (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html) with a [localaws.World] as its AWS.
 //
-// A function has one execution environment: invocations wait for each other. The process starts with the first one, is
-// killed at its deadline and with [Running.Kill], and starts anew with the next invocation, as on Lambda. Memory and CPU
-// are the machine's own, whatever [Function.MemoryMB] says. What a process may write to is not restricted either.
+// A function has one execution environment unless it asks for more: an invocation waits until one is free, and takes the
+// one that was used last. The process of an environment starts with its first invocation, is killed at its deadline and
+// with [Running.Kill], and starts anew when it is needed again, as on Lambda. Memory and CPU are the machine's own, whatever
+// [Function.MemoryMB] says. What a process may write to is not restricted either.
 //
 // Closing the World ends the process. When the program that runs the World is itself killed, the process ends as soon as
 // it asks for its next event; one that hangs stays.
 //
-// process.go is one process, runtimeapi.go what it talks to, async.go the retries of asynchronous invocation,
+// process.go is one process, measure.go what it took, runtimeapi.go what it talks to, async.go the retries of asynchronous invocation,
 // output.go the logs.
 package lambda
 
@@ -19,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -29,10 +31,12 @@ import (
 // A Function is what is deployed.
 type Function struct {
 	Name, Account, Region string
+	Role                  string            // name of the role in the account that it acts as; empty for the account itself
 	Binary                string            // path of the executable
 	Env                   map[string]string // in addition to what Lambda and the World set
 	Timeout               time.Duration     // of one invocation, in real time; 0 is a minute
 	MemoryMB              int               // 0 is 128
+	Concurrency           int               // so many execution environments at most; 0 is 1
 	Retries               *int              // of an asynchronous invocation, 0 to 2; nil is 2
 	Output                io.Writer         // gets a copy of stdout and stderr after every invocation, if not nil
 }
@@ -41,15 +45,19 @@ type Function struct {
 type Running struct {
 	function       Function
 	world          *localaws.World
+	role           localaws.Role // the one that there was when it was started; none without a name
 	stdout, stderr *output
 
-	turn chan struct{} // holds one token, which an invocation takes
+	turn chan struct{} // holds a token for each environment, which an invocation takes
 
 	mu       sync.Mutex
-	process  *process // the last one started, or nil
+	idle     []*process            // those that wait for an invocation, some of which may have ended
+	busy     map[*process]struct{} // those that an invocation has
 	closed   bool
 	requests int
 	failures []Failure
+	peak     int64 // see PeakMemory
+	inits    []time.Duration
 }
 
 // A Result is the answer of an invocation.
@@ -73,6 +81,7 @@ func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 func Start(w *localaws.World, f Function) (*Running, error) {
 	f.Timeout = cmp.Or(f.Timeout, time.Minute)
 	f.MemoryMB = cmp.Or(f.MemoryMB, 128)
+	f.Concurrency = cmp.Or(f.Concurrency, 1)
 	stdout, err := newOutput()
 	if err != nil {
 		return nil, fmt.Errorf("starting function %s: %w", f.Name, err)
@@ -81,8 +90,16 @@ func Start(w *localaws.World, f Function) (*Running, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting function %s: %w", f.Name, err)
 	}
-	r := &Running{function: f, world: w, stdout: stdout, stderr: stderr, turn: make(chan struct{}, 1)}
-	r.turn <- struct{}{}
+	r := &Running{
+		function: f, world: w, stdout: stdout, stderr: stderr,
+		turn: make(chan struct{}, f.Concurrency), busy: map[*process]struct{}{},
+	}
+	if f.Role != "" {
+		r.role = w.Role(f.Account, f.Role)
+	}
+	for range f.Concurrency {
+		r.turn <- struct{}{}
+	}
 	w.OnClose(r.close)
 	return r, nil
 }
@@ -106,10 +123,11 @@ func (r *Running) invoke(ctx context.Context, requestID string, payload []byte) 
 		return Result{}, fmt.Errorf("invoking %s: %w", r.function.Name, ctx.Err())
 	}
 	defer r.tee()
-	p, err := r.running()
+	p, err := r.take()
 	if err != nil {
 		return Result{}, fmt.Errorf("invoking %s: %w", r.function.Name, err)
 	}
+	defer r.putBack(p)
 	result := Result{RequestID: requestID}
 	a, err := p.invoke(ctx, invocation{
 		requestID: requestID, payload: payload, arn: r.ARN(), timeout: r.function.Timeout,
@@ -130,12 +148,15 @@ func (r *Running) invoke(ctx context.Context, requestID string, payload []byte) 
 	return result, failure
 }
 
-// Kill ends the process at once, in the middle of whatever it does, as a crash of the machine would.
+// Kill ends all processes at once, in the middle of whatever they do, as a crash of the machine would.
 func (r *Running) Kill() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.process != nil {
-		r.process.stop()
+	for _, p := range r.idle {
+		p.stop()
+	}
+	for p := range r.busy {
+		p.stop()
 	}
 }
 
@@ -146,27 +167,46 @@ func (r *Running) close() {
 	r.Kill()
 }
 
-// running returns a process that lives, and starts one if there is none.
-func (r *Running) running() (*process, error) {
+// take returns a process that lives and is now busy, and starts one if there is none.
+func (r *Running) take() (*process, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return nil, errClosed
 	}
-	if r.process != nil && !r.process.ended() {
-		return r.process, nil
+	r.idle = slices.DeleteFunc(r.idle, (*process).ended)
+	if last := len(r.idle) - 1; last >= 0 {
+		p := r.idle[last]
+		r.idle = r.idle[:last]
+		r.busy[p] = struct{}{}
+		return p, nil
 	}
-	p, err := startProcess(r.function.Binary, r.environment(), r.stdout, r.stderr)
+	p, err := startProcess(r.function.Binary, r.environment(), r.stdout, r.stderr, r.ready)
 	if err != nil {
 		return nil, err
 	}
-	r.process = p
+	r.busy[p] = struct{}{}
 	return p, nil
 }
 
-// environment is all that the process sees. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+// putBack is what becomes of a process after its invocation, before the next one can take it.
+func (r *Running) putBack(p *process) {
+	peak := p.peakMemory()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.peak = max(r.peak, peak)
+	delete(r.busy, p)
+	r.idle = append(r.idle, p)
+}
+
+// environment is all that a process sees. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 func (r *Running) environment() []string {
-	env := append(r.world.Environment(r.function.Account, r.function.Region),
+	env := r.world.Environment(r.function.Account, r.function.Region)
+	if r.function.Role != "" {
+		// As on Lambda, the session has the name of the function.
+		env = r.role.Environment(r.function.Region, r.function.Name)
+	}
+	env = append(env,
 		"AWS_LAMBDA_FUNCTION_NAME="+r.function.Name,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+strconv.Itoa(r.function.MemoryMB),
 		"AWS_LAMBDA_LOG_FORMAT=JSON",

@@ -269,6 +269,117 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
+	t.Run("acts as its role", func(t *testing.T) {
+		w, f := start(t, func(f *lambda.Function) { f.Role = "portcullis" })
+		env := echo(t, f, "").Env
+		want := "AWS_ACCESS_KEY_ID=" + w.Role(account, "portcullis").Session("probe").AccessKeyID
+		if !slices.Contains(env, want) || want == "AWS_ACCESS_KEY_ID="+w.Account(account).AccessKeyID {
+			t.Errorf("got %q, not %s", env, want)
+		}
+	})
+
+	// hang occupies an environment of a function, in which it waits for the kill.
+	hang := func(t *testing.T, f *lambda.Running, text string) (failed <-chan error) {
+		ended := make(chan error, 1)
+		go func() {
+			_, err := f.Invoke(context.Background(), event(t, "hang", text))
+			ended <- err
+		}()
+		eventually(t, func() bool { return slices.Contains(f.Logs(), "out: "+text) })
+		return ended
+	}
+
+	t.Run("runs side by side as far as it may", func(t *testing.T) {
+		_, f := start(t, func(f *lambda.Function) { f.Concurrency, f.Retries = 2, new(0) })
+		first := hang(t, f, "first")
+		pid := echo(t, f, "beside it").PID
+		if echo(t, f, "again").PID != pid {
+			t.Error("an environment that was free was not used")
+		}
+		second := hang(t, f, "second")
+		third := f.InvokeAsync(event(t, "echo", "third"))
+		time.Sleep(50 * time.Millisecond)
+		if slices.Contains(f.Logs(), "out: third") {
+			t.Error("there are three environments")
+		}
+		f.Kill()
+		for _, failed := range []<-chan error{first, second} {
+			var failure *lambda.FunctionError
+			if err := <-failed; !errors.As(err, &failure) || failure.Type != "Runtime.ExitError" {
+				t.Errorf("got %v", err)
+			}
+		}
+		if lives(pid) {
+			t.Error("a process lives")
+		}
+		<-third
+		if len(f.Failures()) != 0 || !slices.Contains(f.Logs(), "out: third") {
+			t.Errorf("the invocation that waited: %+v, %q", f.Failures(), f.Logs())
+		}
+	})
+
+	t.Run("keeps the lines of all processes whole", func(t *testing.T) {
+		_, f := start(t, func(f *lambda.Function) { f.Concurrency = 4 })
+		var done []<-chan struct{}
+		want := map[string]int{}
+		for i := range 8 {
+			text := strings.Repeat(string(rune('a'+i)), 100)
+			want[text], want["out: "+text] = 1000, 1
+			done = append(done, f.InvokeAsync(event(t, "chat", text)))
+		}
+		for _, d := range done {
+			<-d
+		}
+		got := map[string]int{}
+		for _, line := range f.Logs() {
+			got[line]++
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+
+	t.Run("ends all its processes with the World", func(t *testing.T) {
+		w, f := start(t, func(f *lambda.Function) { f.Concurrency = 2 })
+		first := hang(t, f, "first")
+		pid := echo(t, f, "idle").PID
+		w.Close()
+		if err := <-first; err == nil || lives(pid) {
+			t.Errorf("got %v, a process lives: %t", err, lives(pid))
+		}
+	})
+
+	t.Run("says what its processes took", func(t *testing.T) {
+		_, f := start(t, func(f *lambda.Function) { f.Concurrency = 2 })
+		if f.PeakMemory() != 0 || len(f.Init()) != 0 {
+			t.Errorf("before it ran: %d bytes and %v", f.PeakMemory(), f.Init())
+		}
+		first := hang(t, f, "first")
+		echo(t, f, "")
+		echo(t, f, "")
+		inits := f.Init()
+		if len(inits) != 2 || slices.Min(inits) <= 0 || slices.Max(inits) > time.Minute {
+			t.Errorf("two processes came up in %v", inits)
+		}
+		if _, err := os.Stat("/proc/self/status"); err != nil {
+			t.Skip("there is no /proc: nothing was checked about the memory")
+		}
+		small := f.PeakMemory()
+		if small <= 0 || small >= 64<<20 {
+			t.Errorf("a process that did nothing took %d bytes", small)
+		}
+		if _, err := f.Invoke(t.Context(), event(t, "grow", "")); err != nil {
+			t.Fatal(err)
+		}
+		large := f.PeakMemory()
+		f.Kill()
+		<-first
+		echo(t, f, "a small process after the large one")
+		if large < 64<<20 || f.PeakMemory() != large {
+			t.Errorf("a process with 64 MiB took %d bytes, and the peak is then %d", large, f.PeakMemory())
+		}
+	})
+
 	t.Run("leaves no process behind, not even one that hangs", func(t *testing.T) {
 		w, f := start(t, nil)
 		pid := echo(t, f, "").PID

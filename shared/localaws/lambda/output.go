@@ -8,9 +8,10 @@ import (
 	"sync"
 )
 
-// An output is one of the process's two streams. It is a file, because what a process has written to a file can be read
+// An output is one of the two streams of all processes of a function. It is a file, because what a process has written to a file can be read
 // at once; from a pipe it would come some time after the invocation. The file has no name and goes with the last that
-// hold it open, so that logs outlive the World and nothing is left behind.
+// hold it open, so that logs outlive the World and nothing is left behind. It is written only at its end, so that a line
+// that a process writes at once stays whole beside those of others.
 type output struct {
 	file *os.File
 
@@ -19,11 +20,17 @@ type output struct {
 }
 
 func newOutput() (*output, error) {
-	file, err := os.CreateTemp("", "localaws-lambda-")
+	made, err := os.CreateTemp("", "localaws-lambda-")
 	if err != nil {
 		return nil, fmt.Errorf("making a log file: %w", err)
 	}
-	if err := os.Remove(file.Name()); err != nil {
+	defer func() { _ = made.Close() }()
+	file, err := os.OpenFile(made.Name(), os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		_ = os.Remove(made.Name())
+		return nil, fmt.Errorf("making a log file: %w", err)
+	}
+	if err := os.Remove(made.Name()); err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("making a log file: %w", err)
 	}

@@ -29,6 +29,10 @@ type process struct {
 	server *http.Server
 	warm   bool // it has asked for an event, and waits; only its invoker uses this
 
+	started time.Time
+	asked   sync.Once // has ready called
+	ready   func(after time.Duration)
+
 	asks    chan struct{}   // the process asks for the next event
 	events  chan invocation // and gets it
 	answers chan reply      // of the event under way; holds one
@@ -52,12 +56,14 @@ type reply struct {
 	failed  bool
 }
 
-func startProcess(binary string, env []string, stdout, stderr *output) (*process, error) {
+// startProcess has ready called when the process asks for its first event.
+func startProcess(binary string, env []string, stdout, stderr *output, ready func(after time.Duration)) (*process, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listening for the runtime API: %w", err)
 	}
 	p := &process{
+		ready:   ready,
 		asks:    make(chan struct{}),
 		events:  make(chan invocation),
 		answers: make(chan reply, 1),
@@ -66,6 +72,7 @@ func startProcess(binary string, env []string, stdout, stderr *output) (*process
 	p.cmd = &exec.Cmd{Path: binary, Env: append(env, "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String()),
 		Stdout: stdout.file, Stderr: stderr.file}
 	p.server = &http.Server{Handler: p.runtimeAPI(), ReadHeaderTimeout: time.Minute}
+	p.started = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		_ = listener.Close()
 		return nil, fmt.Errorf("starting %s: %w", binary, err)

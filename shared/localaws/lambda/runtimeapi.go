@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // maxPayload is Lambda's bound on the answer of a synchronous invocation.
@@ -22,6 +23,7 @@ func (p *process) runtimeAPI() http.Handler {
 }
 
 func (p *process) serveNext(w http.ResponseWriter, r *http.Request) {
+	p.asked.Do(func() { p.ready(time.Since(p.started)) })
 	select {
 	case p.asks <- struct{}{}:
 	case <-r.Context().Done():

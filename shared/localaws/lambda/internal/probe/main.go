@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -13,7 +14,7 @@ import (
 )
 
 type event struct {
-	Do   string // echo, fail, panic, exit, hang
+	Do   string // echo, fail, panic, exit, hang, chat, grow
 	Text string
 }
 
@@ -42,6 +43,16 @@ func main() {
 			os.Exit(3)
 		case "hang":
 			select {} // deaf to its deadline
+		case "chat":
+			for range 1000 {
+				fmt.Println(e.Text)
+			}
+		case "grow":
+			ballast := make([]byte, 64<<20)
+			for i := 0; i < len(ballast); i += 4096 {
+				ballast[i] = 1
+			}
+			runtime.KeepAlive(ballast)
 		}
 		a := answer{Text: e.Text, Env: env, PID: os.Getpid()}
 		if lc, ok := lambdacontext.FromContext(ctx); ok {
