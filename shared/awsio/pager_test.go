@@ -142,3 +142,36 @@ func TestAListThatWasNotReadHoldsNothing(t *testing.T) {
 		t.Errorf("it holds %v", got)
 	}
 }
+
+func TestEachHandsOverEveryPageAndKeepsNone(t *testing.T) {
+	pages := map[string]listPage{"": {[]string{"a"}, aws.String("2"), nil}, "2": {[]string{}, aws.String("3"), nil}, "3": {[]string{"b", "c"}, nil, nil}}
+	next := func(_ context.Context, token *string) ([]string, *string, error) {
+		p := pages[aws.ToString(token)]
+		return p.entries, p.next, p.err
+	}
+	var got [][]string
+	take := func(page []string) error {
+		got = append(got, page)
+		return nil
+	}
+	if err := Each(t.Context(), "listing domains", next, take); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([][]string{{"a"}, {}, {"b", "c"}}, got); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+
+	got, pages["3"] = nil, listPage{err: errors.New("denied")}
+	if err := Each(t.Context(), "listing domains", next, take); !mentions(err, "listing domains, page 3: denied") || len(got) != 2 {
+		t.Errorf("error %v after %d pages: what came before the end is handed over, and said not to be all", err, len(got))
+	}
+
+	enough, calls := errors.New("enough"), 0
+	err := Each(t.Context(), "listing domains", next, func([]string) error {
+		calls++
+		return enough
+	})
+	if err != enough || calls != 1 { //nolint:errorlint // as it is, not wrapped
+		t.Errorf("error %v after %d pages, want the one of take after the first", err, calls)
+	}
+}

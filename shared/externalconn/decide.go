@@ -52,14 +52,19 @@ func Decide(o Observation, p policy.ExternalConnections, now time.Time) control.
 			Verdict: control.Undetermined, Code: string(u.Class), Reason: u.Reason,
 		})
 	}
-	staying := map[string][]Name{} // by connection: the repositories that keep it
+	type registry struct {
+		domain     Name
+		connection string
+	}
+	staying := map[registry][]string{} // the repositories of the domain that keep the connection
 	var judged []control.Finding
 	var of []Repository // what each of judged is about
 	for _, repo := range o.Connected {
 		for _, connection := range repo.Connections {
 			f := judge(o.Scope, repo, connection, p, now)
 			if f.Verdict != control.Violation {
-				staying[connection] = append(staying[connection], repo.Name)
+				r := registry{repo.Name.domain(), connection}
+				staying[r] = append(staying[r], repo.Name.Repo)
 			}
 			judged, of = append(judged, f), append(of, repo)
 		}
@@ -67,15 +72,16 @@ func Decide(o Observation, p policy.ExternalConnections, now time.Time) control.
 	// What draws from the repositories that keep a connection has it another way.
 	// One answer serves all violations; a waived repository is itself among those
 	// that stay, and is no other way for what draws from it.
-	kept := map[string]map[Name]bool{}
-	another := func(f control.Finding, name Name) map[Name]bool {
+	kept := map[registry]set{}
+	another := func(f control.Finding, name Name) set {
+		r := registry{name.domain(), f.Subject}
 		if f.Verdict != control.Violation {
-			return o.Downstream.reached(without(staying[f.Subject], name)...)
+			return o.Downstream.reached(r.domain, without(staying[r], name.Repo)...)
 		}
-		if kept[f.Subject] == nil {
-			kept[f.Subject] = o.Downstream.reached(staying[f.Subject]...)
+		if _, known := kept[r]; !known {
+			kept[r] = o.Downstream.reached(r.domain, staying[r]...)
 		}
-		return kept[f.Subject]
+		return kept[r]
 	}
 	for i, f := range judged {
 		if f.Verdict != control.Compliant {
@@ -169,7 +175,7 @@ func effect(repo Repository, connection string, d details) string {
 // detail looks for the repositories that would lose the registry together with
 // this one. One that also draws from a repository which keeps its connection
 // loses nothing.
-func detail(o Observation, repo Repository, kept map[Name]bool) details {
+func detail(o Observation, repo Repository, kept set) details {
 	d := details{
 		Domain: repo.Name.Domain, Repository: repo.Name.Repo, Owner: repo.Name.Owner, Administrator: repo.Administrator,
 		Downstream: []string{}, DownstreamKnown: "not-computed",
@@ -177,9 +183,9 @@ func detail(o Observation, repo Repository, kept map[Name]bool) details {
 	if o.Downstream == nil {
 		return d
 	}
-	losing, all := o.Downstream.losing(repo.Name, kept)
-	d.DownstreamCount = len(losing)
-	d.Downstream = append(d.Downstream, losing[:min(mostNamed, len(losing))]...)
+	losing, count, all := o.Downstream.losing(repo.Name, kept, mostNamed)
+	d.DownstreamCount = count
+	d.Downstream = append(d.Downstream, losing...)
 	d.DownstreamKnown = "at-least"
 	if all {
 		d.DownstreamKnown = "all"
@@ -200,6 +206,11 @@ func disassociate(f control.Finding, repo Repository) control.Action {
 		Before: repo,
 		Undo:   []control.Call{{Service: "codeartifact", Operation: "AssociateExternalConnection", Input: input}},
 	}
+}
+
+// without returns the names but one.
+func without(names []string, one string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == one })
 }
 
 func order(resourceA, subjectA, resourceB, subjectB string) int {

@@ -159,16 +159,35 @@ func TestTheActionSaysWhatItDoesAndHowToUndoIt(t *testing.T) {
 	}
 }
 
-func TestTheFindingNamesTheRepositoriesDownstream(t *testing.T) {
-	d := newDownstream()
-	d.add(name("a"), []string{"app"})
-	d.add(name("b"), []string{"a"})
-	d.add(name("c"), []string{"b", "app"})
-	d.add(name("app"), []string{"c"}) // a circle must not hang it, nor count the repository itself
-	d.add(Name{Owner: owner, Domain: "other", Repo: "x"}, []string{"app"})
-	d.add(Name{Owner: "444455556666", Domain: "corp", Repo: "y"}, []string{"app"})
+// drawing is who draws from whom, by domain.
+type drawing map[Name]*edges
 
-	seen := Observation{Scope: scope, Downstream: d, Connected: []Repository{connected("app", "public:npmjs")}}
+func (d drawing) add(name Name, upstreams ...string) {
+	if d[name.domain()] == nil {
+		d[name.domain()] = newEdges()
+	}
+	d[name.domain()].add(name.Repo, upstreams)
+}
+
+// downstream is what a sweep would know of it, had every repository a connection.
+func (d drawing) downstream() *Downstream {
+	known := newDownstream()
+	for domain, e := range d {
+		known.of[domain] = e.graph(slices.Clone(e.names))
+	}
+	return known
+}
+
+func TestTheFindingNamesTheRepositoriesDownstream(t *testing.T) {
+	d := drawing{}
+	d.add(name("a"), "app")
+	d.add(name("b"), "a")
+	d.add(name("c"), "b", "app")
+	d.add(name("app"), "c") // a circle must not hang it, nor count the repository itself
+	d.add(Name{Owner: owner, Domain: "other", Repo: "x"}, "app")
+	d.add(Name{Owner: "444455556666", Domain: "corp", Repo: "y"}, "app")
+
+	seen := Observation{Scope: scope, Downstream: d.downstream(), Connected: []Repository{connected("app", "public:npmjs")}}
 	f := Decide(seen, rules(t), noon).Findings[0]
 	got := f.Details.(details)
 	if diff := cmp.Diff([]string{"corp/a", "corp/b", "corp/c"}, got.Downstream); diff != "" {
@@ -181,7 +200,7 @@ func TestTheFindingNamesTheRepositoriesDownstream(t *testing.T) {
 		t.Errorf("effect %q does not say %q", f.Effect, want)
 	}
 
-	d.incomplete(owner, "corp")
+	seen.Downstream.incomplete(owner, "corp")
 	f = Decide(seen, rules(t), noon).Findings[0]
 	if got := f.Details.(details); got.DownstreamKnown != "at-least" || !strings.Contains(f.Effect, "there may be more of them, or fewer") {
 		t.Errorf("a domain that was not read completely: %s, %q", got.DownstreamKnown, f.Effect)
@@ -195,11 +214,11 @@ func TestTheFindingNamesTheRepositoriesDownstream(t *testing.T) {
 }
 
 func TestWhoHasAnotherWayToTheRegistryLosesNothing(t *testing.T) {
-	d := newDownstream()
-	d.add(name("a"), []string{"app"})
-	d.add(name("b"), []string{"app", "npm-store"})
-	d.add(name("c"), []string{"b"})
-	seen := Observation{Scope: scope, Downstream: d, Connected: []Repository{
+	d := drawing{}
+	d.add(name("a"), "app")
+	d.add(name("b"), "app", "npm-store")
+	d.add(name("c"), "b")
+	seen := Observation{Scope: scope, Downstream: d.downstream(), Connected: []Repository{
 		connected("app", "public:npmjs"), connected("web", "public:npmjs"), connected("npm-store", "public:npmjs"),
 	}}
 	f := Decide(seen, rules(t), noon).Findings[0]
@@ -209,7 +228,8 @@ func TestWhoHasAnotherWayToTheRegistryLosesNothing(t *testing.T) {
 
 	// A way to one registry is none to another.
 	seen.Connected[1] = connected("web", "public:pypi")
-	d.add(name("b"), []string{"web"})
+	d.add(name("b"), "web")
+	seen.Downstream = d.downstream()
 	lose := map[string][]string{}
 	for _, f := range Decide(seen, rules(t), noon).Findings {
 		if f.Verdict == control.Violation {
@@ -231,12 +251,12 @@ func TestWhoHasAnotherWayToTheRegistryLosesNothing(t *testing.T) {
 // A waived repository keeps its connection, and is no other way for what draws
 // from itself.
 func TestWhatDrawsFromAWaivedRepositoryWouldLoseTheRegistryWithIt(t *testing.T) {
-	d := newDownstream()
-	d.add(name("a"), []string{"legacy"})
-	d.add(name("b"), []string{"legacy", "almost"})
-	d.add(name("c"), []string{"app", "legacy"})
-	d.add(name("d"), []string{"app"})
-	d.add(name("e"), []string{"web"})
+	d := drawing{}
+	d.add(name("a"), "legacy")
+	d.add(name("b"), "legacy", "almost")
+	d.add(name("c"), "app", "legacy")
+	d.add(name("d"), "app")
+	d.add(name("e"), "web")
 	repos := []Repository{
 		connected("app", "public:pypi"), connected("legacy", "public:pypi"), connected("web", "public:pypi"), connected("almost", "public:pypi"),
 	}
@@ -248,7 +268,7 @@ func TestWhatDrawsFromAWaivedRepositoryWouldLoseTheRegistryWithIt(t *testing.T) 
 	}
 	// Violations and waivers in any order: what was found for one is not taken for another.
 	for _, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {0, 2, 1, 3}, {1, 0, 3, 2}} {
-		seen := Observation{Scope: scope, Downstream: d}
+		seen := Observation{Scope: scope, Downstream: d.downstream()}
 		for _, i := range order {
 			seen.Connected = append(seen.Connected, repos[i])
 		}
@@ -267,11 +287,11 @@ func TestWhatDrawsFromAWaivedRepositoryWouldLoseTheRegistryWithIt(t *testing.T) 
 }
 
 func TestAFindingStaysSmallHoweverManyAreDownstream(t *testing.T) {
-	d := newDownstream()
+	d := drawing{}
 	for i := range 1000 {
-		d.add(name("r"+strings.Repeat("x", i%90)+string(rune('a'+i%26))+time.Duration(i).String()), []string{"app"})
+		d.add(name("r"+strings.Repeat("x", i%90)+string(rune('a'+i%26))+time.Duration(i).String()), "app")
 	}
-	f := Decide(Observation{Scope: scope, Downstream: d, Connected: []Repository{connected("app", "public:npmjs")}}, rules(t), noon).Findings[0]
+	f := Decide(Observation{Scope: scope, Downstream: d.downstream(), Connected: []Repository{connected("app", "public:npmjs")}}, rules(t), noon).Findings[0]
 	got := f.Details.(details)
 	if len(got.Downstream) != mostNamed || got.DownstreamCount != 1000 || !strings.Contains(f.Effect, "and 995 more") {
 		t.Errorf("named %d of %d: %s", len(got.Downstream), got.DownstreamCount, f.Effect)

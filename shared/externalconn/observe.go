@@ -29,6 +29,10 @@ type Observation struct {
 	// Downstream is nil where only a single repository was looked at.
 	Downstream *Downstream
 
+	// LeftToOwner counts the repositories that the account administers in domains
+	// whose owners are swept by themselves. They were not looked at.
+	LeftToOwner int
+
 	// Unread is everything that could not be read. The observation is complete
 	// only if it is empty.
 	Unread []Unread
@@ -41,43 +45,60 @@ type Unread struct {
 	Reason   string
 }
 
-// observer reads the state of one account and Region.
+// observer reads the state of one account and Region. It reads one domain after
+// another, a few side by side, and keeps little of each, so that the memory that a
+// sweep needs hardly grows with the number of repositories.
 type observer struct {
-	api   Reader
-	scope control.Scope
+	api     Reader
+	scope   control.Scope
+	workers errgroup.Group // describe repositories
 
 	mu  sync.Mutex
 	out Observation
 }
 
+// listers is how many domains are read at the same time, so that one that answers
+// badly does not hold up the others, and the names of all are not held at once.
+const listers = 4
+
 // ObserveAll reads every repository that is in a domain of the account, or that
-// the account administers in a domain of another one.
+// the account administers in a domain of another one. Where others says that the
+// owner of such a domain is swept by itself, its repositories are left to that
+// sweep, which knows the whole domain; nil is none.
 //
 // ListDomains gives the account's own domains only, and ListRepositories only
 // what the account administers, so neither covers the other:
 // https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_ListRepositories.html
 // Neither list says anything about external connections, so each repository is
 // described.
-func ObserveAll(ctx context.Context, api Reader, scope control.Scope) Observation {
-	o := &observer{api: api, scope: scope}
-	o.out = Observation{Scope: scope, Downstream: newDownstream()}
-	o.describe(ctx, o.list(ctx))
+func ObserveAll(ctx context.Context, api Reader, scope control.Scope, others func(owner string) bool) Observation {
+	o := newObserver(api, scope)
+	o.out.Downstream = newDownstream()
+	var lists sync.WaitGroup
+	lists.Go(func() { o.administered(ctx, others) })
+	o.own(ctx)
+	lists.Wait()
 	return o.out
 }
 
 // ObserveOne reads a single repository. Of the repositories downstream of it,
 // nothing is known.
 func ObserveOne(ctx context.Context, api Reader, scope control.Scope, name Name) Observation {
-	o := &observer{api: api, scope: scope, out: Observation{Scope: scope}}
-	o.describe(ctx, []Name{name})
+	o := newObserver(api, scope)
+	d := newDomain(name.domain())
+	d.number(name.Repo)
+	o.describe(ctx, d)
 	return o.out
 }
 
-// list returns the names of all repositories in scope, each once. A domain whose
-// list was not read to its end contributes none.
-func (o *observer) list(ctx context.Context) []Name {
-	var names []Name
+func newObserver(api Reader, scope control.Scope) *observer {
+	o := &observer{api: api, scope: scope, out: Observation{Scope: scope}}
+	o.workers.SetLimit(awsio.Workers)
+	return o
+}
 
+// own reads the account's own domains.
+func (o *observer) own(ctx context.Context) {
 	domains, err := awsio.ReadAll(ctx, "listing domains", func(ctx context.Context, token *string) ([]types.DomainSummary, *string, error) {
 		out, err := o.api.ListDomains(ctx, &codeartifact.ListDomainsInput{MaxResults: aws.Int32(1000), NextToken: token})
 		if err != nil {
@@ -88,151 +109,205 @@ func (o *observer) list(ctx context.Context) []Name {
 	if err != nil {
 		o.unread(ctx, o.accountARN("domain"), "the domains of the account could not be listed", err)
 	}
-
-	// Side by side, so that a domain that answers badly does not hold up the others.
-	var lists errgroup.Group
-	lists.SetLimit(awsio.Workers)
+	var readers errgroup.Group
+	readers.SetLimit(listers)
 	for _, d := range domains.Items() {
 		if strings.EqualFold(string(d.Status), "Deleted") {
 			continue // it holds nothing any more, and cannot be listed
 		}
-		owner, domain := aws.ToString(d.Owner), aws.ToString(d.Name)
-		if owner != o.scope.Account || domain == "" {
-			o.unread(ctx, o.accountARN("domain"), "the list of domains has an entry that cannot be right", awsio.ErrMalformed(fmt.Sprintf("domain %q with owner %q", domain, owner)))
+		name := Name{Owner: aws.ToString(d.Owner), Domain: aws.ToString(d.Name)}
+		if name.Owner != o.scope.Account || name.Domain == "" {
+			o.unread(ctx, o.accountARN("domain"), "the list of domains has an entry that cannot be right", awsio.ErrMalformed(fmt.Sprintf("domain %q with owner %q", name.Domain, name.Owner)))
 			continue
 		}
-		lists.Go(func() error {
-			found, err := o.listDomain(ctx, owner, domain)
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			if err != nil {
-				o.note(ctx, domainARN(o.scope.Region, owner, domain), fmt.Sprintf("the repositories of domain %s could not be listed", domain), err)
-				o.out.Downstream.incomplete(owner, domain)
-			}
-			names = append(names, found...)
+		readers.Go(func() error {
+			o.ownDomain(ctx, name)
 			return nil
 		})
 	}
-	lists.Go(func() error {
-		found, err := o.listAdministered(ctx)
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if err != nil {
-			o.note(ctx, o.accountARN("repository"), "the repositories that the account administers could not be listed, so those in other accounts' domains are not known", err)
-		}
-		for _, name := range found {
-			if name.Owner == o.scope.Account {
-				continue // its own domain's list has it, or could not be read
-			}
-			o.out.Downstream.incomplete(name.Owner, name.Domain) // others may administer repositories there
-			names = append(names, name)
-		}
-		return nil
-	})
-	_ = lists.Wait() // they keep their own errors, in Unread
-	return unique(names)
+	_ = readers.Wait() // they keep their own errors, in Unread
 }
 
-func (o *observer) listDomain(ctx context.Context, owner, domain string) ([]Name, error) {
-	list, err := awsio.ReadAll(ctx, "listing repositories of domain "+domain, func(ctx context.Context, token *string) ([]types.RepositorySummary, *string, error) {
+// ownDomain reads one domain. If its list was not read to the end, it contributes
+// no repository.
+func (o *observer) ownDomain(ctx context.Context, name Name) {
+	arn := domainARN(o.scope.Region, name.Owner, name.Domain)
+	d := newDomain(name)
+	what, err := fmt.Sprintf("the repositories of domain %s were not looked at", name.Domain), ctx.Err()
+	if err == nil {
+		what, err = fmt.Sprintf("the repositories of domain %s could not be listed", name.Domain), o.listDomain(ctx, d)
+	}
+	if err != nil {
+		o.unread(ctx, arn, what, err)
+		o.incomplete(name)
+		return
+	}
+	o.describe(ctx, d)
+}
+
+// listDomain takes over the names in a domain, each once.
+func (o *observer) listDomain(ctx context.Context, d *domain) error {
+	return awsio.Each(ctx, "listing repositories of domain "+d.name.Domain, func(ctx context.Context, token *string) ([]types.RepositorySummary, *string, error) {
 		out, err := o.api.ListRepositoriesInDomain(ctx, &codeartifact.ListRepositoriesInDomainInput{
-			Domain: &domain, DomainOwner: &owner, MaxResults: aws.Int32(1000), NextToken: token,
+			Domain: &d.name.Domain, DomainOwner: &d.name.Owner, MaxResults: aws.Int32(1000), NextToken: token,
 		})
 		if err != nil {
 			return nil, nil, err
 		}
 		return out.Repositories, out.NextToken, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	names, err := summaryNames(list)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range names {
-		if n.Owner != owner || n.Domain != domain {
-			return nil, awsio.ErrMalformed(fmt.Sprintf("the list has %s of account %s in it", n, n.Owner))
+	}, func(page []types.RepositorySummary) error {
+		for _, r := range page {
+			n, err := summaryName(r)
+			if err != nil {
+				return err
+			}
+			if n.domain() != d.name {
+				return awsio.ErrMalformed(fmt.Sprintf("the list has %s of account %s in it", n, n.Owner))
+			}
+			d.number(n.Repo)
 		}
-	}
-	return names, nil
+		return nil
+	})
 }
 
-func (o *observer) listAdministered(ctx context.Context) ([]Name, error) {
-	list, err := awsio.ReadAll(ctx, "listing repositories", func(ctx context.Context, token *string) ([]types.RepositorySummary, *string, error) {
+// administered reads the repositories that the account administers in domains of
+// other accounts. If their list was not read to the end, there are none.
+func (o *observer) administered(ctx context.Context, others func(owner string) bool) {
+	var domains []*domain // in the order of the list
+	by := map[Name]*domain{}
+	err := awsio.Each(ctx, "listing repositories", func(ctx context.Context, token *string) ([]types.RepositorySummary, *string, error) {
 		out, err := o.api.ListRepositories(ctx, &codeartifact.ListRepositoriesInput{MaxResults: aws.Int32(1000), NextToken: token})
 		if err != nil {
 			return nil, nil, err
 		}
 		return out.Repositories, out.NextToken, nil
+	}, func(page []types.RepositorySummary) error {
+		for _, r := range page {
+			n, err := summaryName(r)
+			if err != nil {
+				return err
+			}
+			if n.Owner == o.scope.Account {
+				continue // its own domain's list has it, or could not be read
+			}
+			d := by[n.domain()]
+			if d == nil {
+				d = newDomain(n.domain())
+				by[d.name], domains = d, append(domains, d)
+			}
+			d.number(n.Repo)
+		}
+		return nil
 	})
 	if err != nil {
-		return nil, err
+		o.unread(ctx, o.accountARN("repository"), "the repositories that the account administers could not be listed, so those in other accounts' domains are not known", err)
+		return
 	}
-	return summaryNames(list)
-}
-
-func summaryNames(list awsio.Complete[types.RepositorySummary]) ([]Name, error) {
-	names := make([]Name, 0, len(list.Items()))
-	for _, r := range list.Items() {
-		n := Name{Owner: aws.ToString(r.DomainOwner), Domain: aws.ToString(r.DomainName), Repo: aws.ToString(r.Name)}
-		if n.Owner == "" || n.Domain == "" || n.Repo == "" {
-			return nil, awsio.ErrMalformed(fmt.Sprintf("the list has an entry without owner, domain or name (%q, %q, %q)", n.Owner, n.Domain, n.Repo))
-		}
-		names = append(names, n)
-	}
-	return names, nil
-}
-
-// describe reads the repositories, a bounded number at a time. Those that were
-// not reached before the run had to stop are told of in one entry for a domain.
-func (o *observer) describe(ctx context.Context, names []Name) {
-	notReached := map[Name]int{} // by domain: Repo is empty
-	var workers errgroup.Group
-	workers.SetLimit(awsio.Workers)
-	for _, name := range names {
-		if ctx.Err() != nil {
-			notReached[Name{Owner: name.Owner, Domain: name.Domain}]++
+	clear(by)
+	for i, d := range domains {
+		domains[i] = nil // its names are held no longer than they are needed
+		if others != nil && others(d.name.Owner) {
+			o.mu.Lock()
+			o.out.LeftToOwner += len(d.names)
+			o.mu.Unlock()
 			continue
 		}
-		workers.Go(func() error {
-			o.describeOne(ctx, name)
+		o.incomplete(d.name) // others may administer repositories there
+		o.describe(ctx, d)
+	}
+}
+
+func summaryName(r types.RepositorySummary) (Name, error) {
+	n := Name{Owner: aws.ToString(r.DomainOwner), Domain: aws.ToString(r.DomainName), Repo: aws.ToString(r.Name)}
+	if n.Owner == "" || n.Domain == "" || n.Repo == "" {
+		return n, awsio.ErrMalformed(fmt.Sprintf("the list has an entry without owner, domain or name (%q, %q, %q)", n.Owner, n.Domain, n.Repo))
+	}
+	return n, nil
+}
+
+// domain is one domain while it is read. Its names are those of its list, each
+// once, and then those of upstreams that the list did not have.
+type domain struct {
+	name Name // Repo is empty
+
+	mu sync.Mutex
+	*edges
+	connected   []Repository
+	unconnected int
+	partial     bool
+}
+
+func newDomain(name Name) *domain { return &domain{name: name, edges: newEdges()} }
+
+// describe reads the repositories of a domain, a bounded number at a time over all
+// domains. Those that were not reached before the run had to stop are told of in
+// one entry. What is kept of those without an external connection is what they
+// draw from, and only if it may be asked for.
+func (o *observer) describe(ctx context.Context, d *domain) {
+	var reading sync.WaitGroup
+	notReached := 0
+	for _, repo := range d.names[:len(d.names):len(d.names)] { // the workers add to it
+		if ctx.Err() != nil {
+			notReached++
+			continue
+		}
+		reading.Add(1)
+		o.workers.Go(func() error {
+			defer reading.Done()
+			o.describeOne(ctx, d, repo)
 			return nil
 		})
 	}
-	_ = workers.Wait() // the workers keep their own errors, in Unread
+	reading.Wait()
 
-	for d, n := range notReached {
-		o.unread(ctx, domainARN(o.scope.Region, d.Owner, d.Domain), fmt.Sprintf("%d repositories of domain %s were not looked at", n, d.Domain), ctx.Err())
-		o.out.Downstream.incomplete(d.Owner, d.Domain)
+	if notReached > 0 {
+		o.unread(ctx, domainARN(o.scope.Region, d.name.Owner, d.name.Domain), fmt.Sprintf("%d repositories of domain %s were not looked at", notReached, d.name.Domain), ctx.Err())
+		d.partial = true
+	}
+	if d.partial {
+		o.incomplete(d.name)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.out.Unconnected += d.unconnected
+	o.out.Connected = append(o.out.Connected, d.connected...)
+	if o.out.Downstream != nil && d.connected != nil {
+		var roots []string
+		for _, r := range d.connected {
+			roots = append(roots, r.Name.Repo)
+		}
+		o.out.Downstream.of[d.name] = d.graph(roots)
 	}
 }
 
-func (o *observer) describeOne(ctx context.Context, name Name) {
+func (o *observer) describeOne(ctx context.Context, d *domain, repo string) {
+	name := Name{Owner: d.name.Owner, Domain: d.name.Domain, Repo: repo}
 	out, err := o.api.DescribeRepository(ctx, &codeartifact.DescribeRepositoryInput{
 		Domain: &name.Domain, DomainOwner: &name.Owner, Repository: &name.Repo,
 	})
 	if awsio.Classify(err) == awsio.NotFound {
 		return // deleted since it was listed
 	}
-	var repo Repository
+	var r Repository
 	if err == nil {
-		repo, err = readDescription(name, o.scope.Region, out)
+		r, err = readDescription(name, o.scope.Region, out)
+	}
+	if err != nil {
+		o.unread(ctx, name.ARN(o.scope.Region), fmt.Sprintf("repository %s could not be read", name), err)
 	}
 
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if err != nil {
-		o.note(ctx, name.ARN(o.scope.Region), fmt.Sprintf("repository %s could not be read", name), err)
-		o.out.Downstream.incomplete(name.Owner, name.Domain)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case err != nil:
+		d.partial = true
 		return
+	case len(r.Connections) == 0:
+		d.unconnected++
+	default:
+		d.connected = append(d.connected, r)
 	}
-	o.out.Downstream.add(name, repo.Upstreams)
-	if len(repo.Connections) == 0 {
-		o.out.Unconnected++
-		return
-	}
-	o.out.Connected = append(o.out.Connected, repo)
+	d.add(repo, r.Upstreams)
 }
 
 // readDescription takes over an answer only if it is whole, and about the
@@ -273,31 +348,21 @@ func readDescription(name Name, region string, out *codeartifact.DescribeReposit
 	return repo, nil
 }
 
-// unread notes a part of the scope that nothing is known about.
-func (o *observer) unread(ctx context.Context, resource, what string, err error) {
+// incomplete notes that who draws from whom is not all known in a domain.
+func (o *observer) incomplete(domain Name) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.note(ctx, resource, what, err)
+	o.out.Downstream.incomplete(domain.Owner, domain.Domain)
 }
 
-// note is unread for who holds the lock.
-func (o *observer) note(ctx context.Context, resource, what string, err error) {
+// unread notes a part of the scope that nothing is known about.
+func (o *observer) unread(ctx context.Context, resource, what string, err error) {
 	class, reason := awsio.Failure(ctx, what, err)
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.out.Unread = append(o.out.Unread, Unread{Resource: resource, Class: class, Reason: reason})
 }
 
 func (o *observer) accountARN(kind string) string {
 	return fmt.Sprintf("arn:aws:codeartifact:%s:%s:%s/*", o.scope.Region, o.scope.Account, kind)
-}
-
-func unique(names []Name) []Name {
-	seen := make(map[Name]bool, len(names))
-	out := names[:0]
-	for _, n := range names {
-		if !seen[n] {
-			seen[n] = true
-			out = append(out, n)
-		}
-	}
-	return out
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,7 +285,7 @@ func TestObserveAll(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := filled()
 			test.change(r)
-			got := summed(ObserveAll(t.Context(), r, scope))
+			got := summed(ObserveAll(t.Context(), r, scope, nil))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("observation (-want +got):\n%s", diff)
 			}
@@ -296,7 +297,7 @@ func TestARepositoryThatIsListedTwiceIsDescribedOnce(t *testing.T) {
 	r := filled()
 	r.in["corp"] = append(r.in["corp"], listed(owner, "corp", "app"))
 	r.administered = append(r.administered, listed(partner, "corp", "ours"))
-	o := ObserveAll(t.Context(), r, scope)
+	o := ObserveAll(t.Context(), r, scope, nil)
 	if len(o.Connected) != 3 || o.Unconnected != 1 {
 		t.Errorf("%d connected and %d not, want 3 and 1", len(o.Connected), o.Unconnected)
 	}
@@ -311,10 +312,88 @@ func TestARepositoryThatIsListedTwiceIsDescribedOnce(t *testing.T) {
 	}
 }
 
+// A list that changes while it is read shows an entry again, on another page.
+func TestARepositoryThatIsOnTwoPagesIsDescribedOnce(t *testing.T) {
+	r := filled()
+	r.page = 1
+	r.in["corp"] = append(r.in["corp"], listed(owner, "corp", "app"), listed(owner, "corp", "app"))
+	r.administered = append(r.administered, listed(partner, "corp", "ours"))
+	o := ObserveAll(t.Context(), r, scope, nil)
+	if diff := cmp.Diff(summed(ObserveAll(t.Context(), filled(), scope, nil)), summed(o)); diff != "" {
+		t.Errorf("observation (-want +got):\n%s", diff)
+	}
+	counts := map[string]int{}
+	for _, c := range r.calls {
+		counts[c]++
+	}
+	if counts["DescribeRepository "+owner+"/corp/app"] != 1 || counts["DescribeRepository "+partner+"/corp/ours"] != 1 {
+		t.Errorf("calls: %v", counts)
+	}
+}
+
+// What was read of a list before it failed is not acted on, and not even read.
+func TestNothingComesOfAListThatWasNotReadToItsEnd(t *testing.T) {
+	for name, call := range map[string]string{"a domain": "ListRepositoriesInDomain " + owner + "/corp", "what is administered": "ListRepositories"} {
+		t.Run(name, func(t *testing.T) {
+			r, asked := filled(), 0
+			r.page = 1
+			r.administered = []types.RepositorySummary{listed(partner, "corp", "ours"), listed(owner, "corp", "app")}
+			r.trouble = func(_ context.Context, c string) error {
+				if c == call {
+					if asked++; asked == 2 {
+						return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"}
+					}
+				}
+				return nil
+			}
+			o := ObserveAll(t.Context(), r, scope, nil)
+			gone := owner + "/corp"
+			if call == "ListRepositories" {
+				gone = partner + "/corp"
+			}
+			if slices.ContainsFunc(r.calls, func(c string) bool { return strings.HasPrefix(c, "DescribeRepository "+gone) }) {
+				t.Errorf("calls: %q", r.calls)
+			}
+			if slices.ContainsFunc(o.Connected, func(r Repository) bool { return r.Name.Owner+"/"+r.Name.Domain == gone }) || len(o.Unread) != 1 {
+				t.Errorf("observation: %+v", summed(o))
+			}
+		})
+	}
+}
+
+func TestWhatIsSweptByItsOwnerIsLeftToIt(t *testing.T) {
+	const third = "777788889999"
+	r := filled()
+	r.add(partner, "corp", "quiet", "")
+	r.add(third, "corp", "theirs", "public:npmjs")
+	r.administered = append(r.administered, listed(partner, "corp", "ours")) // twice in the list
+	want := summed(ObserveAll(t.Context(), r, scope, func(owner string) bool { return owner == third }))
+	if diff := cmp.Diff([]string{owner + "/corp/app", owner + "/lab/tool", partner + "/corp/ours"}, want.Connected); diff != "" {
+		t.Errorf("connected (-want +got):\n%s", diff)
+	}
+
+	r.calls = nil
+	o := ObserveAll(t.Context(), r, scope, func(owner string) bool { return owner == partner })
+	got := summed(o)
+	if diff := cmp.Diff([]string{owner + "/corp/app", owner + "/lab/tool", third + "/corp/theirs"}, got.Connected); diff != "" {
+		t.Errorf("connected (-want +got):\n%s", diff)
+	}
+	if o.LeftToOwner != 2 || o.Unconnected != 1 || o.Unread != nil {
+		t.Errorf("%d left to their owner, %d unconnected, unread %v; want 2, 1, none", o.LeftToOwner, o.Unconnected, o.Unread)
+	}
+	if slices.ContainsFunc(r.calls, func(c string) bool { return strings.HasPrefix(c, "DescribeRepository "+partner) }) {
+		t.Errorf("calls: %q", r.calls)
+	}
+	// The account's own domains are nobody else's, whoever is swept.
+	if o := ObserveAll(t.Context(), r, scope, func(string) bool { return true }); len(o.Connected) != 2 || o.LeftToOwner != 3 {
+		t.Errorf("%d connected, %d left to their owners; want 2 and 3", len(o.Connected), o.LeftToOwner)
+	}
+}
+
 func TestADeletedDomainIsNotAskedAbout(t *testing.T) {
 	r := filled()
 	r.domains[0].Status = types.DomainStatusDeleted
-	ObserveAll(t.Context(), r, scope)
+	ObserveAll(t.Context(), r, scope, nil)
 	if slices.Contains(r.calls, "ListRepositoriesInDomain "+owner+"/corp") {
 		t.Errorf("calls: %q", r.calls)
 	}
@@ -323,8 +402,8 @@ func TestADeletedDomainIsNotAskedAbout(t *testing.T) {
 func TestTheObservationKnowsWhoDrawsFromWhom(t *testing.T) {
 	r := filled()
 	r.described[owner+"/corp/quiet"].Upstreams = []types.UpstreamRepositoryInfo{{RepositoryName: aws.String("app")}}
-	o := ObserveAll(t.Context(), r, scope)
-	if losing, all := o.Downstream.losing(name("app"), nil); !slices.Equal(losing, []string{"corp/quiet"}) || !all {
+	o := ObserveAll(t.Context(), r, scope, nil)
+	if losing, count, all := o.Downstream.losing(name("app"), nil, 10); !slices.Equal(losing, []string{"corp/quiet"}) || count != 1 || !all {
 		t.Errorf("%q lose it, all: %t; want corp/quiet, and that it is all", losing, all)
 	}
 	if o := ObserveOne(t.Context(), r, scope, name("app")); o.Downstream != nil {
@@ -378,7 +457,7 @@ func TestAPartThatKeepsFailingDoesNotKeepTheOthersFromBeingDisconnected(t *testi
 				r.trouble = test.trouble
 
 				start := time.Now()
-				o := ObserveAll(look, r, scope)
+				o := ObserveAll(look, r, scope, nil)
 				if took := time.Since(start); took != 45*time.Second {
 					t.Errorf("reading took %v, want 45s: what fails fails side by side", took)
 				}
@@ -412,22 +491,27 @@ type forgetful struct{}
 func (forgetful) Intent(context.Context, control.Action) error { return nil }
 func (forgetful) Outcome(context.Context, control.Outcome)     {}
 
-func TestListsAreReadSideBySide(t *testing.T) {
+func TestListsAreReadSideBySideAndNotAllAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := filled()
-		for i := range 20 {
+		r := filled() // with two domains
+		for i := range 2*listers - 2 {
 			r.domain(fmt.Sprintf("team-%d", i))
 		}
+		var now, most atomic.Int32
 		r.trouble = func(_ context.Context, call string) error {
+			if strings.HasPrefix(call, "ListRepositoriesInDomain") {
+				most.Store(max(most.Load(), now.Add(1)))
+				defer now.Add(-1)
+			}
 			if strings.HasPrefix(call, "ListRepositories") {
 				time.Sleep(time.Second)
 			}
 			return nil
 		}
 		start := time.Now()
-		ObserveAll(t.Context(), r, scope)
-		if took := time.Since(start); took != time.Second {
-			t.Errorf("21 lists of a second took %v, want a second", took)
+		ObserveAll(t.Context(), r, scope, nil)
+		if took := time.Since(start); took != 2*time.Second || most.Load() != listers {
+			t.Errorf("%d lists of a second took %v, at most %d at once; want 2s, and %d", 2*listers+1, took, most.Load(), listers)
 		}
 	})
 }
@@ -439,20 +523,24 @@ func TestWhatIsCutOffIsSaidToBeSo(t *testing.T) {
 		r := filled()
 		r.trouble = func(context.Context, string) error { return errors.New("connection reset") } // whatever the client makes of it
 		want := seen{Unread: []string{owner + ":domain/* deadline", owner + ":repository/* deadline"}}
-		if diff := cmp.Diff(want, summed(ObserveAll(ctx, r, scope))); diff != "" {
+		if diff := cmp.Diff(want, summed(ObserveAll(ctx, r, scope, nil))); diff != "" {
 			t.Errorf("observation (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("before a repository was described", func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		r := filled()
+		var lists sync.WaitGroup
+		lists.Add(3)
 		r.trouble = func(_ context.Context, call string) error {
-			if call == "ListRepositories" {
+			if strings.HasPrefix(call, "ListRepositories") {
+				lists.Done()
+				lists.Wait() // for all of them
 				stop()
 			}
 			return nil
 		}
-		o := ObserveAll(ctx, r, scope)
+		o := ObserveAll(ctx, r, scope, nil)
 		want := seen{
 			Unread:  []string{owner + ":domain/corp deadline", owner + ":domain/lab deadline", partner + ":domain/corp deadline"},
 			Partial: []string{owner + "/corp", owner + "/lab", partner + "/corp"},
@@ -464,6 +552,30 @@ func TestWhatIsCutOffIsSaidToBeSo(t *testing.T) {
 			return strings.HasPrefix(u.Reason, "2 repositories of domain corp were not looked at")
 		}) {
 			t.Errorf("unread: %+v", o.Unread)
+		}
+	})
+	t.Run("before a domain was listed", func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		r := filled()
+		r.trouble = func(_ context.Context, call string) error {
+			if call == "ListDomains" {
+				stop()
+			}
+			return nil
+		}
+		r.administered = []types.RepositorySummary{}
+		o := ObserveAll(ctx, r, scope, nil)
+		want := seen{
+			Unread:  []string{owner + ":domain/corp deadline", owner + ":domain/lab deadline"},
+			Partial: []string{owner + "/corp", owner + "/lab"},
+		}
+		if diff := cmp.Diff(want, summed(o)); diff != "" {
+			t.Errorf("observation (-want +got):\n%s", diff)
+		}
+		for _, u := range o.Unread {
+			if !strings.Contains(u.Reason, "were not looked at") {
+				t.Errorf("unread: %+v", u)
+			}
 		}
 	})
 	t.Run("while a repository was described", func(t *testing.T) {
@@ -487,7 +599,7 @@ func TestWhatIsCutOffIsSaidToBeSo(t *testing.T) {
 func TestASecondReadingWithoutAnAnswerIsUndetermined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := filled()
-		o := ObserveAll(t.Context(), r, scope)
+		o := ObserveAll(t.Context(), r, scope, nil)
 		r.trouble = func(ctx context.Context, call string) error {
 			if call == "DescribeRepository "+owner+"/corp/app" {
 				<-ctx.Done()

@@ -17,6 +17,9 @@ type Name struct {
 // String is "domain/repository", as the policy writes it.
 func (n Name) String() string { return n.Domain + "/" + n.Repo }
 
+// domain is the name of the domain that the repository is in.
+func (n Name) domain() Name { return Name{Owner: n.Owner, Domain: n.Domain} }
+
 // ARN is the repository's ARN. It carries the domain's owner, also where another
 // account administers the repository:
 // https://docs.aws.amazon.com/codeartifact/latest/ug/auth-and-access-control-permissions-reference.html
