@@ -15,9 +15,11 @@ import (
 	"portcullis/shared/control"
 )
 
-// Workers is how many reads of one run are in flight at the same time, and how
-// many idle connections are kept for them.
-const Workers = 32
+// Workers is how many reads of one run are in flight at the same time at most, and
+// how many idle connections are kept for them. It is more than the pacer's cap
+// keeps busy at any ordinary latency, so that the cap is what bounds a run
+// (docs/performance.md).
+const Workers = 64
 
 // AWS holds what all runs of one process share: the credentials of the function
 // and its HTTP connections.

@@ -45,7 +45,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 	var seen Observation
 	if run.Sweep {
-		seen = ObserveAll(look, read, run.Scope, nil)
+		seen = ObserveAll(look, read, run.Scope, run.SweptElsewhere)
 	} else {
 		r := why.Repository
 		seen = ObserveOne(look, read, run.Scope, Name{Owner: r.Owner, Domain: r.Domain, Repo: r.Name})

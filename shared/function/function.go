@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -88,6 +89,7 @@ type Run struct {
 	Summary control.Summary
 
 	function *Function
+	covered  []string
 	over     bool
 	waivers  []policy.Term
 }
@@ -112,6 +114,7 @@ func (f *Function) Begin(ctx context.Context, why trigger.Trigger) (*Run, error)
 		Report:  f.Reporter.Begin(ctx, f.Control, session.Clock.Now),
 		Sweep:   why.Cause == trigger.Sweep || why.Cause == trigger.Hand,
 		Summary: control.NewSummary(f.Control, scope, f.Settings.Mode, f.Policy.Hash),
+		covered: why.Request.Covered,
 	}
 	r.Summary.Cause, r.Summary.Event, r.Summary.Round = string(why.Cause), why.ID, why.Request.Round
 	switch {
@@ -158,6 +161,12 @@ func (r *Run) shut(ctx context.Context, err error) {
 	}}}
 	r.Report.Finding(ctx, plan.Findings[0])
 	r.Summary.Add(plan, false, control.Gated{}, nil)
+}
+
+// SweptElsewhere tells whether an account has a sweep of its own in the round that
+// this run is a part of.
+func (r *Run) SweptElsewhere(account string) bool {
+	return account != r.Scope.Account && slices.Contains(r.covered, account)
 }
 
 // Ignore says why the run looks at nothing.
