@@ -10,14 +10,16 @@
 //	w.Advance(24 * time.Hour)                            // time passes only here
 //	w.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 1, Times: 1, Kind: localaws.Reset()})
 //	w.Writes()                                           // what was done, in order
+//	w.Role("444455556666", "reader").Limit("codeartifact:List*") // an account acts without limit, a role as it may
 //
-// A request is served in this order: who calls (credentials.go), which operation (the service), throttling, faults, the
-// operation itself, the journal and its subscribers, latency, the answer. One lock holds the state of all services, so
+// A request is served in this order: who calls (credentials.go), which operation (the service), throttling, faults, what a
+// role may do (roles.go), the operation itself, the journal and its subscribers, latency, the answer. One lock holds the state of all services, so
 // the journal is the order of effects.
 //
 // The semantics are written from AWS's documentation, apart from the code that is tested against them; what AWS leaves
-// open is said where it is decided. Signatures are not verified: a known access key is enough to act as its account.
-// Nothing that runs in Lambda imports this package. The services are subpackages: codeartifact and proton; cloudtrail,
-// which tells of what was done; eventbridge and scheduler, which wake others; and lambda, which runs a function binary
-// under the runtime API.
+// open is said where it is decided. Signatures are not verified: a known access key is enough to act as its account or
+// role. Nothing that runs in Lambda imports this package. The services are subpackages: codeartifact and proton; cloudtrail,
+// which tells of what was done; eventbridge and scheduler, which wake others; logs, where events are kept; organizations and
+// sts, by which one account finds the others and acts in them; and lambda, which runs a function binary under the runtime
+// API.
 package localaws

@@ -2,6 +2,7 @@ package localaws
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 )
@@ -26,7 +27,40 @@ type Call struct {
 	ErrorCode string
 }
 
-// Calls returns every request so far, in the order of effects.
+// A CallKind is what calls are counted by.
+type CallKind struct {
+	Account, Principal, Region, Service, Operation string
+	Status                                         int
+	ErrorCode                                      string
+}
+
+// Counts says how many calls there have been of each kind, also while the journal did not keep them.
+func (w *World) Counts() map[CallKind]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.counts)
+}
+
+// CountOnly has the journal forget its calls and only count them from now on, so that a benchmark with millions of them
+// does not grow; with false it keeps them again. Subscribers hear of every call all the same.
+func (w *World) CountOnly(yes bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.countOnly = yes
+	if yes {
+		w.calls = nil
+	}
+}
+
+// record writes a call into the journal. It runs under the lock.
+func (w *World) record(c Call) {
+	w.counts[CallKind{c.Account, c.Principal, c.Region, c.Service, c.Operation, c.Status, c.ErrorCode}]++
+	if !w.countOnly {
+		w.calls = append(w.calls, c)
+	}
+}
+
+// Calls returns every request so far that the journal kept, in the order of effects.
 func (w *World) Calls() []Call {
 	w.mu.Lock()
 	defer w.mu.Unlock()

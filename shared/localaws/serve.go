@@ -87,7 +87,8 @@ func (w *World) perform(call *Call, protocol Protocol, op Operation, fault *Inje
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	call.Time = w.now
-	call.RequestID = fmt.Sprintf("00000000-0000-4000-8000-%012x", len(w.calls)+1)
+	w.served++
+	call.RequestID = fmt.Sprintf("00000000-0000-4000-8000-%012x", w.served)
 	a := newAnswer(protocol, call)
 	switch {
 	case refused != nil:
@@ -110,7 +111,7 @@ func (w *World) perform(call *Call, protocol Protocol, op Operation, fault *Inje
 	}
 	fault.spoil(a)
 	call.Status, call.ErrorCode = a.status, a.code
-	w.calls = append(w.calls, *call)
+	w.record(*call)
 	return a
 }
 

@@ -26,7 +26,10 @@ type World struct {
 	roles       map[string]*role    // by ARN
 	sessions    int                 // so many were opened
 	services    map[string]service
+	served      int // requests so far
 	calls       []Call
+	counts      map[CallKind]int
+	countOnly   bool
 	subscribers []func(Call)
 	faults      []*Injected
 	watchers    []func(now time.Time)
@@ -48,6 +51,7 @@ func New(start time.Time) (*World, error) {
 		keys:     map[string]identity{},
 		roles:    map[string]*role{},
 		services: map[string]service{},
+		counts:   map[CallKind]int{},
 	}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.server = &http.Server{Handler: w, ReadHeaderTimeout: time.Minute}

@@ -33,7 +33,7 @@ func newWorld(t *testing.T) (*localaws.World, *codeartifact.Service) {
 }
 
 // client is the real SDK client, acting as account, without retries.
-func client(w *localaws.World, account string) *sdk.Client {
+func client(w *localaws.World, account string, options ...func(*sdk.Options)) *sdk.Client {
 	c := w.Account(account)
 	return sdk.New(sdk.Options{
 		Region:       region,
@@ -42,7 +42,7 @@ func client(w *localaws.World, account string) *sdk.Client {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		}),
-	})
+	}, options...)
 }
 
 // must returns the answer of a call that succeeds.
