@@ -34,6 +34,7 @@ const EventsLog = "/aws/events/" + Name
 type Hub struct {
 	Account, Region string
 	Bus             eventbridge.Bus
+	Log             logs.Group // of the events on the bus
 
 	world            *localaws.World
 	events           *eventbridge.Service
@@ -61,12 +62,12 @@ func New(s Services, account, region, root string) (*Hub, error) {
 	if h.member, err = read(root, "member.yaml", account); err != nil {
 		return nil, err
 	}
-	h.Bus = h.events.AddBus(account, region, Name)
+	h.Bus, h.Log = h.events.AddBus(account, region, Name), s.Logs.AddGroup(account, region, EventsLog)
 	h.Bus.Admit(h.admits)
 	if err := h.forward(account, h.template); err != nil {
 		return nil, err
 	}
-	return h, h.Wake("EventsToLog", s.Logs.AddGroup(account, region, EventsLog).Take)
+	return h, h.Wake("EventsToLog", h.Log.Take)
 }
 
 // read returns a template in which the account is filled in.

@@ -213,7 +213,7 @@ var errOwnPace = errors.New("the call was still waiting for its turn at the rate
 
 // isRead tells by an operation's name whether it is a read.
 func isRead(operation string) bool {
-	for _, verb := range []string{"List", "Describe", "Get"} {
+	for _, verb := range []string{"List", "Describe", "Get", "Filter"} {
 		if strings.HasPrefix(operation, verb) {
 			return true
 		}
