@@ -8,8 +8,8 @@ golangci  := go tool -modfile=tools/go.mod golangci-lint
 ENV   := dev
 STACK := portcullis-$(ENV)
 
-.PHONY: help demo test lint validate build deploy stop start invoke-external-connections \
-	invoke-package-groups invoke-package-origins invoke-proton-connections clean sound have-go have-sam have-aws
+.PHONY: help demo test lint validate build deploy stop start round \
+	invoke-external-connections invoke-package-groups invoke-package-origins invoke-proton-connections clean sound have-go have-sam have-aws
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-28s %s\n", $$1, $$2 }' Makefile
@@ -31,9 +31,10 @@ lint: have-go ## check format, vet, module files and linters
 		{ echo "golangci-lint is missing: the module named in tools/go.mod could not be downloaded or built (reason above)" >&2; exit 1; }
 	$(golangci) run
 
-validate: have-go ## check template.yaml against the code, and with AWS's linters where they are installed
+validate: have-go ## check the templates against the code, and with AWS's linters where they are installed
 	go test -run Template .
 	tools/validate.sh template.yaml
+	tools/validate.sh member.yaml
 
 build: $(binaries) build/sbom.cdx.json ## check the policy, build each function for Lambda (Linux, arm64), list what is deployed
 
@@ -49,6 +50,9 @@ build/sbom.cdx.json: $(binaries) policy/policy.yaml
 
 # `sam build` asks for one target for each function in template.yaml, and says where the result belongs.
 build-ExternalConnectionsOnEvent build-ExternalConnectionsSweep: build/external-connections/bootstrap
+	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
+
+build-Planner: build/planner/bootstrap
 	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
 
 build-PackageGroupsSweep: build/package-groups/bootstrap
@@ -67,10 +71,13 @@ deploy: have-sam validate build ## put the stack into the account of your creden
 stop: have-aws ## let no function of the stack run any more; what comes in goes to the failure queue (STACK, or ENV)
 	tools/stack.sh stop $(STACK)
 
-start: have-aws ## let them run again; then sweep once, and empty the failure queue
+start: have-aws ## let them run again; then ask for a round, and empty the failure queue
 	tools/stack.sh start $(STACK)
 
-invoke-external-connections: have-aws ## sweep now, and print the summary
+round: have-aws ## ask now for a sweep of everything, in every account (STACK, or ENV)
+	tools/stack.sh round $(STACK)
+
+invoke-external-connections: have-aws ## sweep the stack's own account now, and print the summary
 	tools/stack.sh sweep $(STACK) ExternalConnectionsSweep
 
 invoke-package-groups: have-aws ## the same for package-groups

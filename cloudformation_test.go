@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// template is template.yaml as CloudFormation reads it, with every short tag
+// template is a template as CloudFormation reads it, with every short tag
 // such as !Ref X in its long form, {"Ref": "X"}.
 type template map[string]any
 
@@ -36,8 +36,8 @@ func value(n *yaml.Node) (any, error) {
 		return v, err
 	}
 	switch function := n.Tag[1:]; function {
-	case "Ref":
-		return map[string]any{"Ref": v}, nil
+	case "Ref", "Condition":
+		return map[string]any{function: v}, nil
 	case "GetAtt":
 		resource, attribute, _ := strings.Cut(v.(string), ".")
 		return map[string]any{"Fn::GetAtt": []any{resource, attribute}}, nil
@@ -101,8 +101,9 @@ type resource struct {
 	properties map[string]any
 }
 
-// deploy makes a stack. It refuses a function that it does not know, and a name
-// that does not exist under these parameters.
+// deploy makes a stack. It refuses a function that it does not know, a name that
+// does not exist under these parameters, and parameters that the template's own
+// rules refuse. Parameters may also say what AWS says otherwise, as AWS::AccountId.
 func (t template) deploy(parameters map[string]string) (stack, error) {
 	d := deployment{t: t, values: map[string]any{
 		"AWS::AccountId": "111122223333", "AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::StackName": "portcullis",
@@ -113,6 +114,12 @@ func (t template) deploy(parameters map[string]string) (stack, error) {
 			d.values[name] = v
 		}
 	}
+	for name, v := range parameters {
+		if strings.HasPrefix(name, "AWS::") {
+			d.values[name] = v
+		}
+	}
+	d.assert()
 	s := stack{d.values, map[string]resource{}}
 	for name, r := range t.section("Resources") {
 		if condition, ok := at(r, "Condition").(string); ok && !d.condition(condition) {
@@ -137,6 +144,21 @@ func (t template) deploy(parameters map[string]string) (stack, error) {
 		return s, fmt.Errorf("under %v: %s", parameters, strings.Join(d.problems, "; "))
 	}
 	return s, nil
+}
+
+// assert asks the rules of the template about the parameters.
+func (d *deployment) assert() {
+	for name, rule := range d.t.section("Rules") {
+		if when := at(rule, "RuleCondition"); when != nil && d.eval(when) != true {
+			continue
+		}
+		assertions, _ := at(rule, "Assertions").([]any)
+		for _, assertion := range assertions {
+			if d.eval(at(assertion, "Assert")) != true {
+				d.problems = append(d.problems, fmt.Sprintf("%s refuses: %v", name, at(assertion, "AssertDescription")))
+			}
+		}
+	}
 }
 
 // merge lays b over a, objects key by key, as SAM does with Globals.
@@ -172,8 +194,12 @@ func (d *deployment) eval(v any) any {
 	case map[string]any:
 		if len(v) == 1 {
 			for name, argument := range v {
-				if name == "Ref" || strings.HasPrefix(name, "Fn::") {
+				condition, isName := argument.(string)
+				switch {
+				case name == "Ref" || strings.HasPrefix(name, "Fn::"):
 					return d.call(name, argument)
+				case name == "Condition" && isName:
+					return d.condition(condition)
 				}
 			}
 		}
@@ -213,6 +239,16 @@ func (d *deployment) call(function string, argument any) any {
 		return fmt.Sprint(d.eval(list[0])) == fmt.Sprint(d.eval(list[1]))
 	case "Fn::Not":
 		return d.eval(list[0]) != true
+	case "Fn::Or":
+		return slices.ContainsFunc(list, func(either any) bool { return d.eval(either) == true })
+	case "Fn::Join":
+		return strings.Join(strs(d.eval(list[1])), fmt.Sprint(list[0]))
+	case "Fn::Split":
+		parts := []any{}
+		for part := range strings.SplitSeq(fmt.Sprint(d.eval(list[1])), fmt.Sprint(list[0])) {
+			parts = append(parts, part)
+		}
+		return parts
 	case "Fn::FindInMap":
 		found := at(d.t["Mappings"], list[0].(string), fmt.Sprint(d.eval(list[1])), list[2].(string))
 		if found == nil {

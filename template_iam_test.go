@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"portcullis/shared/packagegroup"
+	"portcullis/shared/report"
 )
 
 // statement is one statement of a role's policy.
@@ -21,22 +22,31 @@ type statement struct {
 
 func statements(s stack, role string, c *complaints) []statement {
 	var all []statement
+	for _, written := range asWritten(s, role) {
+		for key := range written.(map[string]any) {
+			if !slices.Contains([]string{"Sid", "Effect", "Action", "Resource", "NotResource", "Condition"}, key) {
+				c.addf("%s has a statement with %s, which this test cannot judge", role, key)
+			}
+		}
+		all = append(all, readStatement(written))
+	}
+	return all
+}
+
+// asWritten returns the statements of a role's policies as the template has them.
+func asWritten(s stack, role string) []any {
+	var all []any
 	policies, _ := s.get(role, "Policies").([]any)
 	for _, policy := range policies {
 		list, _ := at(policy, "PolicyDocument", "Statement").([]any)
-		for _, written := range list {
-			for key := range written.(map[string]any) {
-				if !slices.Contains([]string{"Sid", "Effect", "Action", "Resource", "NotResource", "Condition"}, key) {
-					c.addf("%s has a statement with %s, which this test cannot judge", role, key)
-				}
-			}
-			conditions, _ := at(written, "Condition").(map[string]any)
-			all = append(all, statement{
-				fmt.Sprint(at(written, "Effect")), strs(at(written, "Action")), strs(at(written, "Resource")), strs(at(written, "NotResource")), conditions,
-			})
-		}
+		all = append(all, list...)
 	}
 	return all
+}
+
+func readStatement(written any) statement {
+	conditions, _ := at(written, "Condition").(map[string]any)
+	return statement{fmt.Sprint(at(written, "Effect")), strs(at(written, "Action")), strs(at(written, "Resource")), strs(at(written, "NotResource")), conditions}
 }
 
 // request is one call, as IAM is asked about it.
@@ -105,7 +115,7 @@ func (st statement) holds(context map[string][]string, c *complaints) bool {
 			has, want := context[key], strs(v)
 			var holds bool
 			switch operator {
-			case "StringEquals":
+			case "StringEquals", "ArnEquals": // nothing here has a wildcard
 				holds = len(has) == 1 && slices.Contains(want, has[0])
 			case "ForAllValues:StringEquals": // also where there are no values
 				holds = !slices.ContainsFunc(has, func(s string) bool { return !slices.Contains(want, s) })
@@ -148,7 +158,7 @@ func granted(s stack, role string, c *complaints) map[string][]string {
 }
 
 func callsAreRights(p project, c *complaints) {
-	for _, s := range p.stacks {
+	for _, s := range slices.Concat(p.stacks, p.hubs) {
 		for _, k := range controls() {
 			want := methods(k.service, k.reader)
 			if k.in(s) == "enforce" {
@@ -200,15 +210,14 @@ func rightsAreExact(p project, c *complaints) {
 		"proton:RejectEnvironmentAccountConnection":    "arn:aws:proton:eu-west-1:*" + connections,
 		"proton:DeleteEnvironmentAccountConnection":    "arn:aws:proton:eu-west-1:111122223333" + connections,
 	}
-	// Those that hold under a condition only. onlyTheMark and rootHolds ask for them.
-	conditional := []string{"codeartifact:TagResource", "codeartifact:UntagResource", "codeartifact:DeletePackageGroup"}
-	for _, s := range p.stacks {
-		var sweeps []string
-		roles := []string{"ScheduleRole"}
+	// Those that hold under a condition only. onlyTheMark, rootHolds, onlyThePlannerAsks and onlyTheirRoles ask for them.
+	conditional := []string{"codeartifact:TagResource", "codeartifact:UntagResource", "codeartifact:DeletePackageGroup", "events:PutEvents", "sts:AssumeRole"}
+	for _, s := range slices.Concat(p.stacks, p.hubs) {
+		hasMembers := s.parameters["ExternalId"] != ""
+		roles := []string{"ForwardRole", "PlannerRole", "ScheduleRole"}
 		for _, k := range controls() {
 			role := k.prefix + "Role"
 			roles = append(roles, role)
-			sweeps = append(sweeps, "<"+k.prefix+"Sweep.Arn>")
 			want := map[string][]string{
 				"logs:CreateLogStream": {"<" + k.prefix + "Log.Arn>"},
 				"logs:PutLogEvents":    {"<" + k.prefix + "Log.Arn>"},
@@ -220,6 +229,12 @@ func rightsAreExact(p project, c *complaints) {
 					want[action] = []string{"<" + k.prefix + "Queue.Arn>"}
 				}
 			}
+			if hasMembers {
+				want["sts:AssumeRole"] = []string{"arn:aws:iam::*:role/portcullis-eu-west-1-read"}
+				if k.in(s) == "enforce" {
+					want["sts:AssumeRole"] = append(want["sts:AssumeRole"], "arn:aws:iam::*:role/portcullis-eu-west-1-"+k.name+"-write")
+				}
+			}
 			got := granted(s, role, c)
 			for action := range got {
 				if resource, known := calls[action]; known && strings.HasPrefix(action, k.service+":") {
@@ -229,8 +244,18 @@ func rightsAreExact(p project, c *complaints) {
 			c.equal("rights of "+role, got, want)
 		}
 		c.equal("rights of ScheduleRole", granted(s, "ScheduleRole", c), map[string][]string{
-			"lambda:InvokeFunction": sweeps, "sqs:SendMessage": {"<FailureQueue.Arn>"},
+			"lambda:InvokeFunction": {"<Planner.Arn>"}, "sqs:SendMessage": {"<FailureQueue.Arn>"},
 		})
+		c.equal("rights of ForwardRole", granted(s, "ForwardRole", c), map[string][]string{"events:PutEvents": {"<Bus.Arn>"}})
+		planner := map[string][]string{
+			"logs:CreateLogStream": {"<PlannerLog.Arn>"}, "logs:PutLogEvents": {"<PlannerLog.Arn>"}, "events:PutEvents": {"<Bus.Arn>"},
+			"sqs:SendMessage": {"<FailureQueue.Arn>"}, "logs:FilterLogEvents": {eventsLog, eventsLog + ":*"},
+		}
+		if s.parameters["OrganizationId"] != "" {
+			planner["organizations:ListAccounts"] = []string{"*"}
+		}
+		c.equal("rights of PlannerRole", granted(s, "PlannerRole", c), planner)
+		c.equal("role of Planner", s.get("Planner", "Role"), "<PlannerRole.Arn>")
 		slices.Sort(roles)
 		c.equal("roles", s.of("AWS::IAM::Role"), roles)
 		for _, role := range roles {
@@ -252,6 +277,133 @@ func rightsAreExact(p project, c *complaints) {
 	}
 }
 
+// onlyThePlannerAsks: whoever may ask for sweeps could ask for them without end.
+func onlyThePlannerAsks(p project, c *complaints) {
+	reports := []string{report.FindingEvent, report.OutcomeEvent, report.SummaryEvent}
+	rounds := []string{plannedEvent, requestEvent, roundEvent}
+	for _, s := range slices.Concat(p.stacks, p.hubs) {
+		may := map[string][]string{"PlannerRole": rounds}
+		for _, k := range controls() {
+			may[k.prefix+"Role"] = reports
+		}
+		for role, own := range may {
+			for _, detailType := range slices.Concat(reports, rounds, []string{"AWS API Call via CloudTrail"}) {
+				want := notAllowed
+				if slices.Contains(own, detailType) {
+					want = allowed
+				}
+				put := func(detailTypes ...string) string {
+					return ask(s, role, request{"events:PutEvents", "<Bus.Arn>", map[string][]string{"events:detail-type": detailTypes}}, c)
+				}
+				c.equal(fmt.Sprintf("putting %q with %s", detailType, role), put(detailType), want)
+				c.equal(fmt.Sprintf("putting %q with %s, behind another", detailType, role), put(own[0], detailType), want)
+			}
+		}
+	}
+}
+
+// onlyTheirRoles asks about roles of members, of accounts that are none, and of the control next to it.
+func onlyTheirRoles(p project, c *complaints) {
+	for _, s := range slices.Concat(p.stacks, p.hubs) {
+		for _, role := range s.of("AWS::IAM::Role") {
+			assume := func(account, organization, name string) string {
+				return ask(s, role, request{"sts:AssumeRole", "arn:aws:iam::" + account + ":role/" + name, map[string][]string{
+					"aws:ResourceAccount": {account}, "aws:ResourceOrgID": {organization},
+				}}, c)
+			}
+			of := slices.IndexFunc(controls(), func(k deployed) bool { return k.prefix+"Role" == role })
+			read := notAllowed
+			if of >= 0 && s.parameters["ExternalId"] != "" {
+				read = allowed
+			}
+			const theirs = "o-exampleorg1"
+			c.equal(role+" assumes what reads in a member", assume(memberAccount, theirs, "portcullis-eu-west-1-read"), read)
+			c.equal(role+" assumes what reads for another stack", assume(memberAccount, theirs, "other-eu-west-1-read"), notAllowed)
+			c.equal(role+" assumes what reads for another Region", assume(memberAccount, theirs, "portcullis-eu-west-2-read"), notAllowed)
+			c.equal(role+" assumes what reads in an account that is no member", assume(otherAccount, "o-anotherone", "portcullis-eu-west-1-read"), notAllowed)
+			for i, k := range controls() {
+				write := notAllowed
+				if i == of && k.in(s) == "enforce" {
+					write = read
+				}
+				name := "portcullis-eu-west-1-" + k.name + "-write"
+				c.equal(fmt.Sprintf("%s assumes what writes for %s, which is in mode %s", role, k.name, k.in(s)), assume(memberAccount, theirs, name), write)
+				c.equal(role+" assumes what writes in an account that is no member", assume(otherAccount, "o-anotherone", name), notAllowed)
+			}
+		}
+	}
+}
+
+// onlyMembersSend evaluates the policy of the bus. What is in the hub's own account needs no leave of it.
+func onlyMembersSend(p project, c *complaints) {
+	for _, s := range p.stacks {
+		c.equal("policies of the bus without members", len(s.of("AWS::Events::EventBusPolicy")), 0)
+	}
+	for _, s := range p.hubs {
+		c.equal("policies of the bus", s.of("AWS::Events::EventBusPolicy"), []string{"BusPolicy"})
+		c.keys("BusPolicy", s.resources["BusPolicy"].properties, "EventBusName", "Statement", "StatementId")
+		c.equal("bus of BusPolicy", s.get("BusPolicy", "EventBusName"), "<Bus>")
+		written, _ := s.get("BusPolicy", "Statement").(map[string]any)
+		c.keys("statement of BusPolicy", written, "Action", "Condition", "Effect", "Principal", "Resource")
+		st := readStatement(written)
+		c.equal("effect, actions and resources of BusPolicy", []any{st.effect, st.actions, st.resources}, []any{"Allow", []string{"events:PutEvents"}, []string{"<Bus.Arn>"}})
+		may := func(account, organization, by string, sources ...string) bool {
+			who := written["Principal"] == "*" || slices.Contains(strs(at(written["Principal"], "AWS")), account)
+			return who && st.holds(map[string][]string{
+				"aws:PrincipalOrgID": {organization}, "events:eventBusInvocation": {by}, "events:source": sources,
+			}, c)
+		}
+		const theirs, another = "o-exampleorg1", "o-anotherone"
+		for what, is := range map[string]struct{ may, want bool }{
+			"a member's rule, CodeArtifact":                 {may(memberAccount, theirs, "true", "aws.codeartifact"), true},
+			"a member's rule, Proton":                       {may(memberAccount, theirs, "true", "aws.proton"), true},
+			"a member's rule, another source":               {may(memberAccount, theirs, "true", "aws.s3"), false},
+			"a member's rule, our own source":               {may(memberAccount, theirs, "true", report.Source), false},
+			"a member's rule, our own source behind an AWS": {may(memberAccount, theirs, "true", "aws.proton", report.Source), false},
+			"a member's rule, no source":                    {may(memberAccount, theirs, "true"), false},
+			"a member, not by a rule":                       {may(memberAccount, theirs, "false", "aws.codeartifact"), false},
+			"an account that is no member":                  {may(otherAccount, another, "true", "aws.codeartifact"), false},
+			"an account that is in an organization only":    {may(otherAccount, theirs, "true", "aws.codeartifact"), s.parameters["OrganizationId"] != ""},
+			"an account that is in the wrong organization":  {may(memberAccount, another, "true", "aws.codeartifact"), s.parameters["OrganizationId"] == ""},
+		} {
+			c.equal("putting on the bus: "+what, is.may, is.want)
+		}
+	}
+}
+
+func membersAreSaid(p project, c *complaints) {
+	for _, test := range []struct {
+		what       string
+		parameters map[string]string
+		taken      bool
+	}{
+		{"nothing", nil, true},
+		{"an organization", organization, true},
+		{"listed accounts", listed, true},
+		{"both", with(organization, listed), false},
+		{"an organization without an external id", with(organization, map[string]string{"ExternalId": ""}), false},
+		{"listed accounts without an external id", with(listed, map[string]string{"ExternalId": ""}), false},
+	} {
+		if _, err := p.template.deploy(test.parameters); (err == nil) != test.taken {
+			c.addf("%s: %v", test.what, err)
+		}
+	}
+	for name, tests := range map[string]map[string]bool{
+		"OrganizationId":   {"": true, "o-exampleorg1": true, "o-x": false, "r-exampleorg1": false, "o-exampleorg1,o-exampleorg2": false},
+		"MemberAccounts":   {"": true, hubAccount: true, hubAccount + "," + memberAccount: true, hubAccount + ", " + memberAccount: false, "1111": false, "*": false},
+		"ExcludedAccounts": {"": true, hubAccount: true, hubAccount + "," + memberAccount: true, hubAccount + ",": false, "*": false},
+		"ExternalId":       {"": true, "between-us": true, "x": false, "with space": false, strings.Repeat("x", 129): false},
+	} {
+		of, _ := at(p.template.section("Parameters")[name], "AllowedPattern").(string)
+		takes := regexp.MustCompile(of)
+		for v, want := range tests {
+			c.equal(fmt.Sprintf("%s takes %q", name, v), takes.MatchString(v), want)
+		}
+	}
+	c.equal("echo of ExternalId", at(p.template.section("Parameters")["ExternalId"], "NoEcho"), true)
+	c.equal("echo of ExternalId in a member", at(p.member.section("Parameters")["ExternalId"], "NoEcho"), true)
+}
+
 // keptFromHarm tells whether a denial is one that keeps a write from going too far. keepTagsHold and rootHolds ask how far.
 func keptFromHarm(role, action string) bool {
 	return role == "ExternalConnectionsRole" && action == "codeartifact:DisassociateExternalConnection" ||
@@ -265,7 +417,7 @@ type object = map[string]any
 
 // onlyTheseMay knows everybody who is let in from outside: to a role by its trust, to anything else by its own policy.
 func onlyTheseMay(p project, c *complaints) {
-	for _, s := range p.stacks {
+	for _, s := range slices.Concat(p.stacks, p.hubs) {
 		// Other kinds of resources may let somebody in as well.
 		var kinds []string
 		for _, r := range s.resources {
@@ -274,6 +426,7 @@ func onlyTheseMay(p project, c *complaints) {
 			}
 		}
 		slices.Sort(kinds)
+		kinds = slices.DeleteFunc(kinds, func(kind string) bool { return kind == "AWS::Events::EventBusPolicy" }) // onlyMembersSend knows it
 		c.equal("kinds of resources", kinds, []string{
 			"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Events::Archive", "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::IAM::Role",
 			"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission", "AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy",
@@ -287,12 +440,15 @@ func onlyTheseMay(p project, c *complaints) {
 		}
 		for _, role := range s.of("AWS::IAM::Role") {
 			who := object{"Effect": "Allow", "Principal": object{"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-			if role == "ScheduleRole" {
-				who["Principal"] = object{"Service": "scheduler.amazonaws.com"}
+			keys := []string{"AssumeRolePolicyDocument", "Description", "Policies"}
+			if service, starts := map[string]string{"ForwardRole": "events.amazonaws.com", "ScheduleRole": "scheduler.amazonaws.com"}[role]; starts {
+				who["Principal"] = object{"Service": service}
 				who["Condition"] = object{"StringEquals": object{"aws:SourceAccount": "111122223333"}}
+			} else {
+				keys = append(keys, "RoleName") // membersTrust knows the names
 			}
 			c.equal("who may assume "+role, s.get(role, "AssumeRolePolicyDocument"), any(object{"Version": "2012-10-17", "Statement": []any{who}}))
-			c.keys(role, s.resources[role].properties, "AssumeRolePolicyDocument", "Description", "Policies")
+			c.keys(role, s.resources[role].properties, keys...)
 		}
 		rulesAreLetIn(s, c)
 		logLetsIn(s, c)

@@ -132,6 +132,10 @@ type project struct {
 	template template
 	usual    stack   // what the template comes to if nothing is said
 	stacks   []stack // the same for every combination of modes
+	hubs     []stack // the same with members: an organization's, then listed ones; each with nothing, one control and all enforced
+
+	member  template
+	members []stack // what member.yaml comes to with nothing, one control and all enforced
 }
 
 func readProject(texts map[string]string, folders []string) (project, error) {
@@ -162,7 +166,59 @@ func readProject(texts map[string]string, folders []string) (project, error) {
 		}
 		p.stacks = append(p.stacks, s)
 	}
+	for _, parameters := range []map[string]string{organization, listed} {
+		for _, enforced := range enforcements() {
+			s, err := p.template.deploy(with(parameters, enforced))
+			if err != nil {
+				return p, err
+			}
+			p.hubs = append(p.hubs, s)
+		}
+	}
+	if p.member, err = readTemplate(texts["member.yaml"]); err != nil {
+		return p, err
+	}
+	for _, enforced := range enforcements() {
+		s, err := p.member.deploy(with(inMember, enforced))
+		if err != nil {
+			return p, err
+		}
+		p.members = append(p.members, s)
+	}
 	return p, nil
+}
+
+// The accounts of these tests: AWS::AccountId is the hub's unless something else is said.
+const (
+	hubAccount    = "111122223333"
+	memberAccount = "444455556666"
+	otherAccount  = "777788889999" // belongs to nobody
+)
+
+// Parameters that make members: of the hub in both ways, and of a member.
+var (
+	organization = map[string]string{"OrganizationId": "o-exampleorg1", "ExternalId": "between-us"}
+	listed       = map[string]string{"MemberAccounts": memberAccount + ",222233334444", "ExternalId": "between-us"}
+	inMember     = map[string]string{"AWS::AccountId": memberAccount, "HubAccountId": hubAccount, "HubStackName": "portcullis", "ExternalId": "between-us"}
+)
+
+// enforcements returns parameters with which nothing, one control after the other, and all are enforced.
+func enforcements() []map[string]string {
+	all := map[string]string{}
+	list := []map[string]string{{}}
+	for _, k := range controls() {
+		if k.writes() {
+			list = append(list, map[string]string{k.mode: "enforce"})
+			all[k.mode] = "enforce"
+		}
+	}
+	return append(list, all)
+}
+
+func with(a, b map[string]string) map[string]string {
+	both := maps.Clone(a)
+	maps.Copy(both, b)
+	return both
 }
 
 // deploy is for checks of other parameters than the mode.
@@ -215,11 +271,16 @@ func checks() []check {
 		{"no tag keeps a connection, and this account may delete only what it asked for itself", noTagKeepsConnections},
 		{"no tag but our mark may be set or taken off, and that on package groups only", onlyTheMark},
 		{"SECURITY.md says what the roles may write", securityIsTold},
+		{"a function may report, and only the planner may ask for sweeps", onlyThePlannerAsks},
+		{"in a member a control may assume what reads, and what writes only while it enforces; nobody else may", onlyTheirRoles},
+		{"nobody but members may send to the bus, by rules, and nothing but AWS's events", onlyMembersSend},
+		{"members are of an organization or listed, and have an external id", membersAreSaid},
 		{"only those named here may assume a role, invoke a function, send to a queue or write to the log", onlyTheseMay},
 		{"a mode is off, monitor or, where there is something to write, enforce, and monitor if nothing is said", modesAreSafe},
 		{"what wakes a control sleeps in off mode, and only then", sleepWhenOff},
 		{"a rule matches the events that its control reads, and no others", rulesMatchEvents},
-		{"a schedule is valid and asks for a sweep", schedulesAreValid},
+		{"a request for a sweep wakes the function of its control, and only if this account asks", requestsWake},
+		{"a schedule is valid and asks for a round", schedulesAreValid},
 		{"schedule and alarms agree on the period", periodsAgree},
 		{"what does not happen ends in the failure queue", failuresAreKept},
 		{"what failed is tried again as often as the template says, and a failed sweep is not", retries},
@@ -231,6 +292,9 @@ func checks() []check {
 		{"what is reported is logged and archived", eventsAreKept},
 		{"every parameter says what it is for", parametersAreDescribed},
 		{"every log can be found by an output", logsAreNamed},
+		{"a member's roles may do what those of the hub may, and write only where the member enforces", membersRights},
+		{"a member's roles trust the hub's functions only, by the names that these have, and with the external id", membersTrust},
+		{"what a rule on the bus waits for is forwarded to it, from the hub and from a member", forwarded},
 		{"sam never builds from its cache, begins with monitor, and asks before it deploys prod", samIsCareful},
 	}
 }
@@ -253,7 +317,7 @@ func TestTemplate(t *testing.T) {
 
 func texts(t *testing.T) map[string]string {
 	texts := map[string]string{}
-	for _, name := range []string{"template.yaml", "samconfig.toml", "Makefile", "SECURITY.md"} {
+	for _, name := range []string{"template.yaml", "member.yaml", "samconfig.toml", "Makefile", "SECURITY.md"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -290,6 +354,9 @@ func builtFromFolders(p project, c *complaints) {
 		known = append(known, k.folder)
 		c.equal("functions built from functions/"+k.folder, built[k.folder], k.functions(p.usual))
 	}
+	known = append(known, plannerFolder)
+	c.equal("functions built from functions/"+plannerFolder, built[plannerFolder], []string{"Planner"})
+	slices.Sort(known)
 	c.equal("folders in functions/", p.folders, known)
 	c.equal("folders that Makefile builds functions from", slices.Sorted(maps.Keys(built)), known)
 }
@@ -321,6 +388,24 @@ func environments(p project, c *complaints) {
 	byLambda := []string{"AWS_ACCESS_KEY_ID", "AWS_LAMBDA_LOG_LEVEL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 	leftOut := []string{"AWS_ENDPOINT_URL", "POLICY_FILE"} // for private endpoints, and where there is no layer
 	s := p.usual
+	// The planner has its own beside those that all have, of which it needs some.
+	own, _ := at(p.template.section("Resources")["Planner"], "Properties", "Environment", "Variables").(map[string]any)
+	c.equal("variables that only Planner has", slices.Sorted(maps.Keys(own)), []string{"CONTROLS", "EVENTS_LOG", "SWEEP_SECONDS"})
+	c.equal("CONTROLS of Planner", s.get("Planner", "Environment", "Variables", "CONTROLS"), "external-connections,package-groups,package-origins,proton-connections")
+	c.equal("CONTROLS without one", p.deploy(c, map[string]string{"PackageOriginsMode": "off"}).get("Planner", "Environment", "Variables", "CONTROLS"),
+		"external-connections,package-groups,proton-connections")
+	c.equal("EVENTS_LOG of Planner", s.get("Planner", "Environment", "Variables", "EVENTS_LOG"), "<EventsLog>")
+	for variable, want := range map[string]any{
+		"ACCOUNT_ID": hubAccount, "EVENT_BUS": "<Bus>", "MEMBER_ROLES": "portcullis-eu-west-1", "EXTERNAL_ID": "between-us",
+		"ORGANIZATION_ID": "", "MEMBER_ACCOUNTS": memberAccount + ",222233334444", "EXCLUDED_ACCOUNTS": "222233334444",
+		"READS_PER_SECOND": "7", "WRITES_PER_SECOND": "3",
+	} {
+		hub := p.deploy(c, with(listed, map[string]string{"ExcludedAccounts": "222233334444", "ReadsPerSecond": "7", "WritesPerSecond": "3"}))
+		for _, name := range hub.of("AWS::Serverless::Function") {
+			c.equal(variable+" of "+name, hub.get(name, "Environment", "Variables", variable), want)
+		}
+	}
+	environmentsFit(p, c)
 	for _, k := range controls() {
 		for _, name := range k.functions(s) {
 			set, _ := s.get(name, "Environment", "Variables").(map[string]any)
@@ -344,7 +429,39 @@ func environments(p project, c *complaints) {
 			for _, variable := range slices.Concat(byLambda, leftOut) {
 				delete(read, variable)
 			}
+			for _, variable := range awaited {
+				read[variable] = true
+			}
 			c.equal("variables of "+name, slices.Sorted(maps.Keys(set)), slices.Sorted(maps.Keys(read)))
+		}
+	}
+}
+
+// awaited are variables that the template sets and that the functions are about to read. The list goes when they do.
+var awaited = []string{
+	"EXCLUDED_ACCOUNTS", "EXTERNAL_ID", "MEMBER_ACCOUNTS", "MEMBER_ROLES", "ORGANIZATION_ID", "READS_PER_SECOND", "WRITES_PER_SECOND",
+}
+
+// environmentsFit fills every parameter as far as it goes. A function takes 4 KB:
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+func environmentsFit(p project, c *complaints) {
+	longest := map[string]string{"AWS::StackName": strings.Repeat("s", 22), "AWS::Region": "ap-southeast-2", "ExternalId": strings.Repeat("x", 128)}
+	for _, name := range []string{"MemberAccounts", "ExcludedAccounts"} {
+		length, _ := at(p.template.section("Parameters")[name], "MaxLength").(int)
+		longest[name] = strings.Repeat("1", length)
+		if length%13 != 12 {
+			c.addf("%s is cut off within an account, after %d characters", name, length)
+		}
+	}
+	s := p.deploy(c, longest)
+	for _, name := range s.of("AWS::Serverless::Function") {
+		size := 0
+		variables, _ := s.get(name, "Environment", "Variables").(map[string]any)
+		for variable, v := range variables {
+			size += len(variable) + len(fmt.Sprint(v)) + len("arn:aws:iam::111122223333:role/") // AWS fills in what stands in angle brackets
+		}
+		if size > 4096 {
+			c.addf("the environment of %s can have %d bytes", name, size)
 		}
 	}
 }
@@ -354,9 +471,12 @@ func concurrency(p project, c *complaints) {
 	none := p.usual
 	some := p.deploy(c, map[string]string{"EventsReservedConcurrency": "5", "SweepReservedConcurrency": "1"})
 	for _, name := range none.of("AWS::Serverless::Function") {
-		want := "1"
-		if strings.HasSuffix(name, "OnEvent") {
+		var want any
+		switch {
+		case strings.HasSuffix(name, "OnEvent"):
 			want = "5"
+		case strings.HasSuffix(name, "Sweep"):
+			want = "1"
 		}
 		c.equal("concurrency of "+name, some.get(name, "ReservedConcurrentExecutions"), want)
 		c.equal("concurrency of "+name+" by default", none.get(name, "ReservedConcurrentExecutions"), nil)
@@ -367,8 +487,11 @@ func concurrency(p project, c *complaints) {
 func timeouts(p project, c *complaints) {
 	for _, name := range p.usual.of("AWS::Serverless::Function") {
 		want := 900
-		if strings.HasSuffix(name, "OnEvent") {
+		switch {
+		case strings.HasSuffix(name, "OnEvent"):
 			want = 60
+		case name == "Planner":
+			want = 300
 		}
 		c.equal("seconds that "+name+" may take", p.usual.get(name, "Timeout"), want)
 		if time.Duration(want)*time.Second <= 2*control.Margin {
@@ -390,15 +513,21 @@ func modesAreSafe(p project, c *complaints) {
 	}
 }
 
-// wakers are the rules of a control on the account's own bus, and its schedule.
+// wakers are the rules of a control.
 func wakers(k deployed, s stack) []string {
-	return slices.DeleteFunc(append(s.of("AWS::Events::Rule"), s.of("AWS::Scheduler::Schedule")...), func(name string) bool {
-		return !strings.HasPrefix(name, k.prefix)
-	})
+	return slices.DeleteFunc(s.of("AWS::Events::Rule"), func(name string) bool { return !strings.HasPrefix(name, k.prefix) })
 }
+
+// requested tells whether a rule is the one that wakes the sweep of a control.
+func requested(rule string) bool { return strings.HasSuffix(rule, "SweepRequested") }
 
 func sleepWhenOff(p project, c *complaints) {
 	for _, s := range p.stacks {
+		on := slices.ContainsFunc(controls(), func(k deployed) bool { return k.in(s) != "off" })
+		c.equal(fmt.Sprintf("state of PlannerSchedule where something is on: %v", on), s.get("PlannerSchedule", "State"), map[bool]string{true: "ENABLED", false: "DISABLED"}[on])
+		for _, name := range []string{"RoundNotPlanned", "RoundUnfinished"} {
+			c.equal(fmt.Sprintf("existence of %s where something is on: %v", name, on), s.resources[name].kind != "", on)
+		}
 		for _, k := range controls() {
 			mode, state := k.in(s), "ENABLED"
 			if mode == "off" {
@@ -453,6 +582,36 @@ func delivered(service, detailType string, detail map[string]any, change string,
 // rulesMatchEvents compares the rules of a control with what its code makes of events: what the code takes for one to
 // look at, a rule must let through, and what it ignores, the rules must keep away.
 func rulesMatchEvents(p project, c *complaints) {
+	events := eventsOfAWS(c)
+	s := p.usual
+	for _, k := range controls() {
+		rules := rulesOf(k, s, c)
+		if k.looks == nil {
+			c.equal("rules of "+k.name+", which only sweeps", len(rules), 0)
+			continue
+		}
+		for name, event := range events {
+			looked, unreadable := k.looks(event)
+			if unreadable != nil {
+				continue // what reaches the function all the same goes to the failure queue
+			}
+			if matched := matches(rules, event); matched != looked {
+				c.addf("%s: the rules of %s match it: %v; the code looks at what it names: %v", name, k.name, matched, looked)
+			}
+		}
+	}
+}
+
+// matches tells whether one of the rules matches an event.
+func matches(rules []pattern.Pattern, event []byte) bool {
+	return slices.ContainsFunc(rules, func(rule pattern.Pattern) bool {
+		ok, err := rule.Match(event)
+		return ok && err == nil
+	})
+}
+
+// eventsOfAWS are events as they come to the default bus of an account, by what is peculiar to each.
+func eventsOfAWS(c *complaints) map[string][]byte {
 	events := map[string][]byte{}
 	calls := map[string][]string{
 		"codeartifact": {
@@ -496,48 +655,78 @@ func rulesMatchEvents(p project, c *complaints) {
 			c.addf("%v", err)
 		}
 	}
-
-	s := p.usual
-	for _, k := range controls() {
-		rules := rulesOf(k, s, c)
-		if k.looks == nil {
-			c.equal("rules of "+k.name+", which only sweeps", len(rules), 0)
-			continue
-		}
-		for name, event := range events {
-			looked, unreadable := k.looks(event)
-			if unreadable != nil {
-				continue // what reaches the function all the same goes to the failure queue
-			}
-			matched := slices.ContainsFunc(rules, func(rule pattern.Pattern) bool {
-				ok, err := rule.Match(event)
-				return ok && err == nil
-			})
-			if matched != looked {
-				c.addf("%s: the rules of %s match it: %v; the code looks at what it names: %v", name, k.name, matched, looked)
-			}
-		}
-	}
+	return events
 }
 
+// rulesOf returns the rules of a control that wait for events of AWS.
 func rulesOf(k deployed, s stack, c *complaints) []pattern.Pattern {
 	var rules []pattern.Pattern
 	for _, name := range wakers(k, s) {
-		if s.resources[name].kind != "AWS::Events::Rule" {
-			continue
+		c.keys(name, s.resources[name].properties, "Description", "EventBusName", "EventPattern", "Name", "State", "Targets")
+		c.equal("bus of "+name, s.get(name, "EventBusName"), "<Bus>")
+		if !requested(name) {
+			rules = append(rules, patternOf(s, name, c))
 		}
-		c.keys(name, s.resources[name].properties, "Description", "EventPattern", "State", "Targets") // so it is on the account's own bus
-		text, err := json.Marshal(s.get(name, "EventPattern"))
-		if err != nil {
-			c.addf("%v", err)
-		}
-		rule, err := pattern.Compile(text)
-		if err != nil {
-			c.addf("%s: %v", name, err)
-		}
-		rules = append(rules, rule)
 	}
 	return rules
+}
+
+func patternOf(s stack, name string, c *complaints) pattern.Pattern {
+	text, err := json.Marshal(s.get(name, "EventPattern"))
+	if err != nil {
+		c.addf("%v", err)
+	}
+	rule, err := pattern.Compile(text)
+	if err != nil {
+		c.addf("%s: %v", name, err)
+	}
+	return rule
+}
+
+// What the planner calls things: the folder of its function, and the events that it puts.
+const (
+	plannerFolder = "planner"
+	plannedEvent  = "Round Planned"
+	requestEvent  = "Sweep Requested"
+	roundEvent    = "Round Summary"
+)
+
+// requestsWake asks about requests as the planner makes them. The account of an event is that of whoever put it, and
+// nobody can say another.
+func requestsWake(p project, c *complaints) {
+	for _, of := range controls() {
+		request := func(change string, to any) []byte {
+			detail := map[string]any{
+				"version": 1, "by": "schedule", "round": "r1", "control": of.name, "account": memberAccount, "region": "eu-west-1",
+				"accounts": []string{hubAccount, memberAccount},
+			}
+			event := map[string]any{
+				"version": "0", "id": "e1", "source": report.Source, "detail-type": requestEvent, "account": hubAccount, "region": "eu-west-1", "detail": detail,
+			}
+			event[change] = to
+			text, err := json.Marshal(event)
+			if err != nil {
+				c.addf("%v", err)
+			}
+			return text
+		}
+		for what, event := range map[string][]byte{
+			"a request":                       request("version", "0"),
+			"one that a member made":          request("account", memberAccount),
+			"one that is replayed":            request("replay-name", "again"),
+			"one of another source":           request("source", "aws.codeartifact"),
+			"another event of Portcullis":     request("detail-type", report.SummaryEvent),
+			"a request that names no control": request("detail", map[string]any{"by": "schedule"}),
+		} {
+			for _, k := range controls() {
+				name := k.prefix + "SweepRequested"
+				matched := matches([]pattern.Pattern{patternOf(p.usual, name, c)}, event)
+				if want := what == "a request" && k.name == of.name; matched != want {
+					c.addf("%s of a sweep of %s: %s matches it: %v", what, of.name, name, matched)
+				}
+			}
+		}
+	}
 }
 
 var rateForm = regexp.MustCompile(`^rate\(([1-9][0-9]*) (minute|hour|day)(s?)\)$`)
@@ -555,8 +744,8 @@ func rate(expression any) (time.Duration, error) {
 
 func schedulesAreValid(p project, c *complaints) {
 	s := p.usual
-	for _, k := range controls() {
-		name := k.prefix + "Schedule"
+	for _, name := range s.of("AWS::Scheduler::Schedule") {
+		c.equal("schedule", name, "PlannerSchedule")
 		zone, _ := s.get(name, "ScheduleExpressionTimezone").(string)
 		if _, err := time.LoadLocation(zone); err != nil || zone == "" {
 			c.addf("%s has time zone %q (%v)", name, zone, err)
@@ -565,14 +754,16 @@ func schedulesAreValid(p project, c *complaints) {
 			c.addf("%s: %v", name, err)
 		}
 		input, _ := s.get(name, "Target", "Input").(string)
-		if why, err := trigger.Parse([]byte(input)); err != nil || why.Cause != trigger.Sweep {
-			c.addf("%s sends %s, which the code takes for cause %q (%v)", name, input, why.Cause, err)
+		var event any
+		if err := json.Unmarshal([]byte(input), &event); err != nil {
+			c.addf("%s sends %s, which is no JSON: %v", name, input, err)
 		}
+		c.equal("what "+name+" sends", event, any(object{"source": report.Source, "detail-type": "Round Requested", "detail": object{"by": "schedule"}}))
 		c.equal(name+" FlexibleTimeWindow", s.get(name, "FlexibleTimeWindow"), map[string]any{"Mode": "OFF"})
 		// A name would stand in the way of a second stack, and a date would end the sweeps.
 		c.keys(name, s.resources[name].properties, "Description", "FlexibleTimeWindow", "ScheduleExpression", "ScheduleExpressionTimezone", "State", "Target")
 		c.equal(name+" Target", s.get(name, "Target"), map[string]any{
-			"Arn": "<" + k.prefix + "Sweep.Arn>", "RoleArn": "<ScheduleRole.Arn>", "Input": input, "DeadLetterConfig": map[string]any{"Arn": "<FailureQueue.Arn>"},
+			"Arn": "<Planner.Arn>", "RoleArn": "<ScheduleRole.Arn>", "Input": input, "DeadLetterConfig": map[string]any{"Arn": "<FailureQueue.Arn>"},
 			"RetryPolicy": map[string]any{"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 900},
 		})
 	}
@@ -582,19 +773,24 @@ func schedulesAreValid(p project, c *complaints) {
 func periodsAgree(p project, c *complaints) {
 	for _, every := range strs(at(p.template.section("Parameters")["SweepEvery"], "AllowedValues")) {
 		s := p.deploy(c, map[string]string{"SweepEvery": every})
+		period, err := rate(s.get("PlannerSchedule", "ScheduleExpression"))
+		if err != nil {
+			c.addf("%s: %v", every, err)
+		}
+		c.equal("SWEEP_SECONDS for "+every, s.get("Planner", "Environment", "Variables", "SWEEP_SECONDS"), int(period.Seconds()))
+		alarms := []string{"RoundNotPlanned", "RoundUnfinished"}
 		for _, k := range controls() {
-			period, err := rate(s.get(k.prefix+"Schedule", "ScheduleExpression"))
-			if err != nil {
-				c.addf("%s: %v", every, err)
+			alarms = append(alarms, k.prefix+"Undetermined", k.prefix+"Incomplete")
+			// A sweep that has waited until the next is asked for has been overtaken. Lambda keeps nothing for longer than 6 hours.
+			c.equal("seconds that a sweep of "+k.name+" may wait for "+every, s.get(k.prefix+"SweepFailures", "MaximumEventAgeInSeconds"), min(int(period.Seconds()), 21600))
+		}
+		for _, alarm := range alarms {
+			for _, each := range periods(s, alarm) {
+				c.equal(alarm+" Period for "+every, each, int(period.Seconds()))
 			}
-			for _, alarm := range []string{k.prefix + "Undetermined", k.prefix + "Incomplete"} {
-				for _, each := range periods(s, alarm) {
-					c.equal(alarm+" Period for "+every, each, int(period.Seconds()))
-				}
-				n, _ := s.get(alarm, "EvaluationPeriods").(int)
-				if longest := map[bool]time.Duration{true: 7 * 24 * time.Hour, false: 24 * time.Hour}[period >= time.Hour]; period*time.Duration(n) > longest {
-					c.addf("%s looks back %d times %v, which is more than %v", alarm, n, period, longest)
-				}
+			n, _ := s.get(alarm, "EvaluationPeriods").(int)
+			if longest := map[bool]time.Duration{true: 7 * 24 * time.Hour, false: 24 * time.Hour}[period >= time.Hour]; period*time.Duration(n) > longest {
+				c.addf("%s looks back %d times %v, which is more than %v", alarm, n, period, longest)
 			}
 		}
 	}
@@ -618,27 +814,34 @@ func failuresAreKept(p project, c *complaints) {
 	const queue = "<FailureQueue.Arn>"
 	for _, name := range s.of("AWS::Events::Rule") {
 		// Without anything else, so that the target gets the event as it is.
-		c.equal("targets of "+name, s.get(name, "Targets"), []any{map[string]any{
-			"Id": s.get(name, "Targets", 0, "Id"), "Arn": s.get(name, "Targets", 0, "Arn"), "DeadLetterConfig": map[string]any{"Arn": queue},
-		}})
+		target := map[string]any{"Id": s.get(name, "Targets", 0, "Id"), "Arn": s.get(name, "Targets", 0, "Arn"), "DeadLetterConfig": map[string]any{"Arn": queue}}
+		if name == "Forward" {
+			target["RoleArn"] = "<ForwardRole.Arn>"
+		}
+		c.equal("targets of "+name, s.get(name, "Targets"), []any{target})
 	}
+	failsInto := func(name string) {
+		c.equal(name+"Failures FunctionName", s.get(name+"Failures", "FunctionName"), "<"+name+">")
+		c.equal(name+"Failures Qualifier", s.get(name+"Failures", "Qualifier"), "$LATEST")
+		c.equal("destinations of "+name, s.get(name+"Failures", "DestinationConfig"), map[string]any{"OnFailure": map[string]any{"Destination": queue}})
+	}
+	failsInto("Planner")
 	for _, k := range controls() {
 		for _, name := range k.functions(s) {
 			if !k.asynchronous(name) {
 				continue // what it cannot do goes back to its queue
 			}
-			c.equal(name+"Failures FunctionName", s.get(name+"Failures", "FunctionName"), "<"+name+">")
-			c.equal(name+"Failures Qualifier", s.get(name+"Failures", "Qualifier"), "$LATEST")
-			c.equal("destinations of "+name, s.get(name+"Failures", "DestinationConfig"), map[string]any{"OnFailure": map[string]any{"Destination": queue}})
+			failsInto(name)
 		}
 		for _, name := range wakers(k, s) {
 			to := "<" + k.prefix + "OnEvent.Arn>"
-			if k.queue {
+			switch {
+			case requested(name):
+				to = "<" + k.prefix + "Sweep.Arn>"
+			case k.queue:
 				to = "<" + k.prefix + "Queue.Arn>"
 			}
-			if s.resources[name].kind == "AWS::Events::Rule" {
-				c.equal("target of "+name, s.get(name, "Targets", 0, "Arn"), to)
-			}
+			c.equal("target of "+name, s.get(name, "Targets", 0, "Arn"), to)
 		}
 	}
 	c.equal("seconds that the failure queue keeps", s.get("FailureQueue", "MessageRetentionPeriod"), 14*24*60*60)
@@ -649,16 +852,20 @@ func failuresAreKept(p project, c *complaints) {
 
 func retries(p project, c *complaints) {
 	s := p.usual
+	tries := func(name string) []any {
+		return []any{s.get(name+"Failures", "MaximumRetryAttempts"), s.get(name+"Failures", "MaximumEventAgeInSeconds")}
+	}
+	c.equal("retries of Planner, and seconds", tries("Planner"), []any{0, 900})
 	for _, k := range controls() {
 		for _, name := range k.functions(s) {
 			if !k.asynchronous(name) {
 				continue
 			}
-			want := []any{0, 900} // a sweep that could not start for so long has been overtaken
+			want := []any{0, 3600} // periodsAgree knows those of other schedules
 			if strings.HasSuffix(name, "OnEvent") {
 				want = []any{2, 21600} // the most there is
 			}
-			c.equal("retries of "+name+", and seconds", []any{s.get(name+"Failures", "MaximumRetryAttempts"), s.get(name+"Failures", "MaximumEventAgeInSeconds")}, want)
+			c.equal("retries of "+name+", and seconds", tries(name), want)
 		}
 	}
 }
@@ -709,14 +916,17 @@ func logsAreKept(p project, c *complaints) {
 	for _, name := range s.of("AWS::Logs::LogGroup") {
 		c.equal("days that "+name+" keeps", s.get(name, "RetentionInDays"), "30")
 	}
-	for _, k := range controls() {
-		group := k.prefix + "Log"
+	writeTo := func(group string, functions ...string) {
 		c.equal(group+" DeletionPolicy", s.resources[group].attributes["DeletionPolicy"], "Retain")
-		for _, name := range k.functions(s) {
+		for _, name := range functions {
 			c.equal("log of "+name, s.get(name, "LoggingConfig"), map[string]any{
 				"LogGroup": "<" + group + ">", "LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO",
 			})
 		}
+	}
+	writeTo("PlannerLog", "Planner")
+	for _, k := range controls() {
+		writeTo(k.prefix+"Log", k.functions(s)...)
 	}
 }
 
@@ -739,37 +949,48 @@ func alarmsExist(p project, c *complaints) {
 			got[name] = fmt.Sprint(added, ": ", at(how, "Stat"), " ", when, at(how, "Period"), " s", missing)
 			what = append(what, "Metrics")
 		} else {
-			got[name] = fmt.Sprint(get("Namespace"), " ", get("MetricName"), " of ", s.get(name, "Dimensions", 0, "Value"), ": ", get("Statistic"), " ", when, get("Period"), " s", missing)
+			got[name] = fmt.Sprint(get("Namespace"), " ", get("MetricName"), " of ", dimensions(get("Dimensions")), ": ", get("Statistic"), " ", when, get("Period"), " s", missing)
 			what = append(what, "Dimensions", "MetricName", "Namespace", "Period", "Statistic")
 		}
 		// Nothing that would keep it from ringing.
 		c.keys(name, s.resources[name].properties, what...)
 	}
+	const any0 = "Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
 	want := map[string]string{
-		"FailureQueueAlarm": "AWS/SQS ApproximateNumberOfMessagesVisible of <FailureQueue.QueueName>: Maximum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching",
+		"FailureQueueAlarm": "AWS/SQS ApproximateNumberOfMessagesVisible of QueueName <FailureQueue.QueueName>: Maximum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching",
+		"ForwardLost":       "AWS/Events InvocationsFailedToBeSentToDlq of RuleName <Forward>: " + any0, // on the default bus a rule has one name
+		"PlannerErrors":     "AWS/Lambda Errors of FunctionName <Planner>: " + any0,
+		"PlannerLost":       "AWS/Lambda DestinationDeliveryFailures of FunctionName <Planner>: " + any0,
+		"RoundNotPlanned":   "Portcullis RoundPlanned of Control planner: Maximum LessThanThreshold 1, 2 times 3600 s; missing data breaching",
 	}
+	var unfinished []string
+	for _, metric := range []string{"Missing", "Unfinished"} {
+		for _, k := range controls() {
+			unfinished = append(unfinished, "Portcullis "+metric+" of Control "+k.name)
+		}
+	}
+	want["RoundUnfinished"] = strings.Join(unfinished, " + ") + ": Maximum GreaterThanThreshold 0, 1 times 3600 s; missing data ignore"
 	for _, k := range controls() {
 		var lost []string
 		for _, name := range wakers(k, s) {
-			if s.resources[name].kind == "AWS::Events::Rule" {
-				lost = append(lost, "AWS/Events InvocationsFailedToBeSentToDlq of RuleName <"+name+">")
-			}
+			lost = append(lost, fmt.Sprintf("AWS/Events InvocationsFailedToBeSentToDlq of EventBusName <Bus>, RuleName %v", s.get(name, "Name")))
 		}
+		slices.Sort(lost)
 		for _, name := range k.functions(s) {
 			if k.asynchronous(name) {
 				lost = append(lost, "AWS/Lambda DestinationDeliveryFailures of FunctionName <"+name+">")
 			}
-			want[name+"Errors"] = "AWS/Lambda Errors of <" + name + ">: Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
+			want[name+"Errors"] = "AWS/Lambda Errors of FunctionName <" + name + ">: Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
 		}
 		want[k.prefix+"Lost"] = strings.Join(lost, " + ") + ": Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
-		of := func(metric string) string { return "Portcullis " + metric + " of " + k.name + ": " }
+		of := func(metric string) string { return "Portcullis " + metric + " of Control " + k.name + ": " }
 		want[k.prefix+"Undelivered"] = of("Undelivered") + "Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
-		want[k.prefix+"Undetermined"] = of("Undetermined") + "Minimum GreaterThanThreshold 0, 3 times 3600 s; missing data ignore"
-		want[k.prefix+"Incomplete"] = of("Complete") + "Maximum LessThanThreshold 1, 2 times 3600 s; missing data breaching"
+		want[k.prefix+"Undetermined"] = of("Undetermined") + "Maximum GreaterThanThreshold 0, 3 times 3600 s; missing data ignore"
+		want[k.prefix+"Incomplete"] = of("Complete") + "Minimum LessThanThreshold 1, 2 times 3600 s; missing data breaching"
 		if k.ends {
-			want[k.prefix+"Undetermined"] = of("Undetermined") + "Minimum GreaterThanThreshold 0, 3 times 3600 s; missing data notBreaching"
+			want[k.prefix+"Undetermined"] = of("Undetermined") + "Maximum GreaterThanThreshold 0, 3 times 3600 s; missing data notBreaching"
 			want[k.prefix+"Incomplete"] = "Portcullis Complete of Control " + k.name + " + Portcullis Gone of Control " + k.name +
-				": Maximum LessThanThreshold 1, 2 times 3600 s; missing data breaching"
+				": Minimum LessThanThreshold 1, 2 times 3600 s; missing data breaching"
 		}
 		if !k.writes() {
 			want[k.prefix+"Violations"] = of("Violations") + "Maximum GreaterThanThreshold 0, 1 times 300 s; missing data ignore"
@@ -779,7 +1000,7 @@ func alarmsExist(p project, c *complaints) {
 		want[k.prefix+"Applied"] = of("Applied") + "Sum GreaterThanThreshold 20, 1 times 3600 s; missing data notBreaching"
 	}
 	// The one deletion that its answer may show to have been a mistake.
-	want["PackageGroupsRestoreNeeded"] = "Portcullis RestoreNeeded of package-groups: Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
+	want["PackageGroupsRestoreNeeded"] = "Portcullis RestoreNeeded of Control package-groups: Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
 	c.equal("alarms", got, want)
 }
 
@@ -789,14 +1010,13 @@ func addends(metrics []any, c *complaints) (string, any) {
 	var ids, names []string
 	for _, m := range metrics[1:] {
 		metric := at(m, "MetricStat", "Metric")
-		dimension := at(metric, "Dimensions", 0)
 		c.equal("part of the sum of an alarm", m, any(map[string]any{"Id": at(m, "Id"), "ReturnData": false, "MetricStat": map[string]any{
 			"Stat": at(how, "Stat"), "Period": at(how, "Period"), "Metric": map[string]any{
-				"Namespace": at(metric, "Namespace"), "MetricName": at(metric, "MetricName"), "Dimensions": []any{dimension},
+				"Namespace": at(metric, "Namespace"), "MetricName": at(metric, "MetricName"), "Dimensions": at(metric, "Dimensions"),
 			},
 		}}))
 		ids = append(ids, fmt.Sprint(at(m, "Id")))
-		names = append(names, fmt.Sprint(at(metric, "Namespace"), " ", at(metric, "MetricName"), " of ", at(dimension, "Name"), " ", at(dimension, "Value")))
+		names = append(names, fmt.Sprint(at(metric, "Namespace"), " ", at(metric, "MetricName"), " of ", dimensions(at(metric, "Dimensions"))))
 	}
 	expression := at(metrics, 0, "Expression")
 	if expression != "SUM(METRICS())" && expression != strings.Join(ids, " + ") {
@@ -805,6 +1025,16 @@ func addends(metrics []any, c *complaints) (string, any) {
 	c.equal("expression of an alarm", metrics[0], any(map[string]any{"Id": at(metrics, 0, "Id"), "Expression": expression, "ReturnData": true}))
 	slices.Sort(names)
 	return strings.Join(names, " + "), how
+}
+
+// dimensions returns the dimensions of a metric as a text.
+func dimensions(v any) string {
+	list, _ := v.([]any)
+	var texts []string
+	for _, d := range list {
+		texts = append(texts, fmt.Sprint(at(d, "Name"), " ", at(d, "Value")))
+	}
+	return strings.Join(texts, ", ")
 }
 
 func alarmsRing(p project, c *complaints) {
@@ -878,7 +1108,14 @@ func (deafBus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ..
 
 func metricsExist(p project, c *complaints) {
 	s := p.usual
-	known := map[metric]bool{{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "<FailureQueue.QueueName>"}: true}
+	known := map[metric]bool{
+		{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "<FailureQueue.QueueName>"}: true,
+		{"AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", "<Forward>"}:                  true,
+		{"AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", "<Planner>"}:                 true,
+		{"AWS/Lambda", "Errors", "FunctionName", "<Planner>"}:                                      true,
+
+		{report.Namespace, "RoundPlanned", "Control", plannerFolder}: true,
+	}
 	for _, k := range controls() {
 		names, err := written(k)
 		if err != nil {
@@ -888,8 +1125,10 @@ func metricsExist(p project, c *complaints) {
 		for _, name := range k.functions(s) {
 			known[metric{"AWS/Lambda", "Errors", "FunctionName", "<" + name + ">"}] = true
 		}
+		for _, name := range []string{"Expected", "Missing", "Unfinished"} { // by the planner
+			known[metric{report.Namespace, name, "Control", k.name}] = true
+		}
 	}
-
 	for _, name := range s.of("AWS::CloudWatch::Alarm") {
 		watched := []any{s.resources[name].properties}
 		if sum, isSum := s.get(name, "Metrics").([]any); isSum {
@@ -932,7 +1171,7 @@ func metricsExist(p project, c *complaints) {
 		}
 	}
 	for _, k := range controls() {
-		names := []string{"Violations", "Undetermined", "Complete"}
+		names := []string{"Violations", "Undetermined", "Complete", "Expected", "Missing", "Unfinished"}
 		if k.writes() {
 			names = append(names, "Applied", "Withheld", "Failed")
 		}
@@ -949,9 +1188,10 @@ func metricsExist(p project, c *complaints) {
 
 func eventsAreKept(p project, c *complaints) {
 	s := p.usual
-	// Without a pattern: everything.
+	// What AWS's events say, the trail has.
 	c.equal("archive", s.resources["Archive"].properties, map[string]any{
 		"SourceArn": "<Bus.Arn>", "RetentionDays": 90, "Description": s.get("Archive", "Description"),
+		"EventPattern": map[string]any{"source": []any{report.Source}},
 	})
 	c.equal("bus of the rule", s.get("EventsToLog", "EventBusName"), "<Bus>")
 	c.equal("what is logged", s.get("EventsToLog", "EventPattern"), map[string]any{"source": []any{report.Source}})
@@ -963,6 +1203,11 @@ func parametersAreDescribed(p project, c *complaints) {
 	for name, parameter := range p.template.section("Parameters") {
 		if at(parameter, "Description") == nil || at(parameter, "Default") == nil {
 			c.addf("%s has no description or no default", name)
+		}
+	}
+	for name, parameter := range p.member.section("Parameters") {
+		if at(parameter, "Description") == nil || strings.HasSuffix(name, "Mode") && at(parameter, "Default") != string(control.Monitor) {
+			c.addf("%s of member.yaml has no description, or is a mode and not monitor if nothing is said", name)
 		}
 	}
 }
@@ -990,6 +1235,8 @@ func samIsCareful(p project, c *complaints) {
 		"dev.build.parameters.cached":              "false",
 		"prod.build.parameters.cached":             "false",
 		"prod.deploy.parameters.confirm_changeset": "true",
+		"dev.deploy.parameters.capabilities":       `"CAPABILITY_NAMED_IAM"`, // roles have names
+		"prod.deploy.parameters.capabilities":      `"CAPABILITY_NAMED_IAM"`,
 		"dev.deploy.parameters.stack_name":         `"portcullis-dev"`, // the STACK of Makefile
 		"prod.deploy.parameters.stack_name":        `"portcullis-prod"`,
 	} {

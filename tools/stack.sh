@@ -1,8 +1,9 @@
 #!/bin/sh
-# What a person does to a deployed stack, with the AWS CLI: stop it, start it again, sweep now.
+# What a person does to a deployed stack, with the AWS CLI: stop it, start it again, ask for a round, sweep now.
 #
 # usage: stack.sh stop STACK
 #        stack.sh start STACK
+#        stack.sh round STACK
 #        stack.sh sweep STACK FUNCTION    (FUNCTION as template.yaml names it)
 set -eu
 
@@ -47,7 +48,8 @@ stop() { aws lambda put-function-concurrency --function-name "$2" --reserved-con
 start() {
 	case $1 in
 	*OnEvent) reserved=$(parameter EventsReservedConcurrency) || return ;;
-	*) reserved=$(parameter SweepReservedConcurrency) || return ;;
+	*Sweep) reserved=$(parameter SweepReservedConcurrency) || return ;;
+	*) reserved= ;;
 	esac
 	if test -n "$reserved"; then
 		aws lambda put-function-concurrency --function-name "$2" --reserved-concurrent-executions "$reserved"
@@ -56,13 +58,13 @@ start() {
 	fi
 }
 
-# sweep waits for the answer, which is the summary of the run. The call is made once: a CLI that lost patience would
-# otherwise ask for the sweep again.
-sweep() {
+# ask invokes a function and waits for its answer: that of a sweep is the summary of the run, that of the planner says
+# whom it asked. The call is made once: a CLI that lost patience would otherwise ask again.
+ask() {
 	function=$(echo "$list" | awk -v name="$1" '$1 == name { print $2 }')
 	answer=$(mktemp)
 	trap 'rm -f "$answer"' EXIT
-	failure=$(printf '{"source": "portcullis", "detail-type": "Sweep Requested", "detail": {"by": "hand"}}' |
+	failure=$(printf '{"source": "portcullis", "detail-type": "%s", "detail": {"by": "hand"}}' "$2" |
 		AWS_MAX_ATTEMPTS=1 aws lambda invoke --function-name "${function:?is empty: stack $stack has no $1}" \
 			--payload fileb:///dev/stdin --cli-read-timeout 910 --output text --query FunctionError "$answer")
 	cat "$answer"
@@ -80,8 +82,9 @@ stop)
 	;;
 start)
 	each start
-	echo "What came in meanwhile is not brought back: sweep once for each control, then empty the failure queue."
+	echo "What came in meanwhile is not brought back: ask for a round (make round), then empty the failure queue."
 	;;
-sweep) sweep "$3" ;;
-*) echo "stack.sh knows stop, start and sweep, not $command" >&2 && exit 2 ;;
+round) ask Planner "Round Requested" ;;
+sweep) ask "$3" "Sweep Requested" ;;
+*) echo "stack.sh knows stop, start, round and sweep, not $command" >&2 && exit 2 ;;
 esac

@@ -64,7 +64,11 @@ func TestStack(t *testing.T) {
 				ask, put + "stack-AppleOnEvent-1 --reserved-concurrent-executions 5",
 				ask, "lambda delete-function-concurrency --function-name stack-AppleSweep-2",
 			},
-			out: "sweep once for each control",
+			out: "ask for a round",
+		},
+		{
+			name: "gives a function that nothing is reserved for nothing", command: "start stack", functions: `Planner\tstack-Planner-1\n`,
+			calls: []string{list, "lambda delete-function-concurrency --function-name stack-Planner-1"},
 		},
 		{
 			name: "does not guess what the template reserves", command: "start stack", functions: two, refused: "describe-stacks",
@@ -73,6 +77,11 @@ func TestStack(t *testing.T) {
 		{
 			name: "sweeps, and prints the summary", command: "sweep stack AppleSweep", functions: two, failure: "None",
 			calls: []string{list, invoke("stack-AppleSweep-2"), `{"source": "portcullis", "detail-type": "Sweep Requested", "detail": {"by": "hand"}}`},
+			out:   `{"complete":true}`,
+		},
+		{
+			name: "asks for a round, and prints the answer", command: "round stack", functions: `Planner\tstack-Planner-1\n`, failure: "None",
+			calls: []string{list, invoke("stack-Planner-1"), `{"source": "portcullis", "detail-type": "Round Requested", "detail": {"by": "hand"}}`},
 			out:   `{"complete":true}`,
 		},
 		{
@@ -85,7 +94,7 @@ func TestStack(t *testing.T) {
 			calls: []string{list}, out: "has no PearSweep", fails: true,
 		},
 		{
-			name: "knows three commands", command: "delete stack", functions: two,
+			name: "knows four commands", command: "delete stack", functions: two,
 			calls: []string{list}, out: "not delete", fails: true,
 		},
 	}
