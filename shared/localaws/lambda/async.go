@@ -41,11 +41,29 @@ type ResponseContext struct {
 func (r *Running) InvokeAsync(payload []byte) (done <-chan struct{}) {
 	ended := make(chan struct{})
 	requestID := r.newRequestID()
+	r.mu.Lock()
+	r.async++
+	r.mu.Unlock()
+	payload = slices.Clone(payload)
 	go func() {
-		defer close(ended)
-		r.attempt(requestID, slices.Clone(payload))
+		r.attempt(requestID, payload)
+		r.mu.Lock()
+		r.async--
+		r.free.Broadcast()
+		r.mu.Unlock()
+		close(ended)
 	}()
 	return ended
+}
+
+// Idle returns once Lambda is done with every event that the function was handed asynchronously. What the function itself
+// has set going elsewhere may still hand it others.
+func (r *Running) Idle() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.async > 0 {
+		r.free.Wait()
+	}
 }
 
 func (r *Running) attempt(requestID string, payload []byte) {

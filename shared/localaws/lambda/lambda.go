@@ -56,7 +56,9 @@ type Running struct {
 	closed   bool
 	requests int
 	failures []Failure
-	peak     int64 // see PeakMemory
+	async    int        // so many events are waiting or under way
+	free     *sync.Cond // told when one is done
+	peak     int64      // see PeakMemory
 	inits    []time.Duration
 }
 
@@ -94,6 +96,7 @@ func Start(w *localaws.World, f Function) (*Running, error) {
 		function: f, world: w, stdout: stdout, stderr: stderr,
 		turn: make(chan struct{}, f.Concurrency), busy: map[*process]struct{}{},
 	}
+	r.free = sync.NewCond(&r.mu)
 	if f.Role != "" {
 		r.role = w.Role(f.Account, f.Role)
 	}

@@ -269,6 +269,18 @@ func TestFunction(t *testing.T) {
 		}
 	})
 
+	t.Run("is idle when nothing waits for it", func(t *testing.T) {
+		_, f := start(t, func(f *lambda.Function) { f.Concurrency = 2 })
+		f.Idle() // at once
+		for range 20 {
+			f.InvokeAsync(event(t, "echo", "x"))
+		}
+		f.Idle()
+		if n := len(f.Logs()); n != 20 {
+			t.Errorf("idle after %d of 20 events", n)
+		}
+	})
+
 	t.Run("acts as its role", func(t *testing.T) {
 		w, f := start(t, func(f *lambda.Function) { f.Role = "portcullis" })
 		env := echo(t, f, "").Env
@@ -373,7 +385,9 @@ func TestFunction(t *testing.T) {
 		}
 		large := f.PeakMemory()
 		f.Kill()
-		<-first
+		if err := <-first; err == nil {
+			t.Error("what was killed has answered")
+		}
 		echo(t, f, "a small process after the large one")
 		if large < 64<<20 || f.PeakMemory() != large {
 			t.Errorf("a process with 64 MiB took %d bytes, and the peak is then %d", large, f.PeakMemory())
