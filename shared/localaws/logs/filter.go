@@ -96,8 +96,8 @@ func (s *Service) filter(c localaws.Caller, in input) (any, bool, error) {
 		return nil, false, failed("ResourceNotFoundException", "The specified log group does not exist.")
 	}
 	matching := slices.Collect(func(yield func(found) bool) {
-		for i, e := range g.events {
-			if in.spans(e.Time) && terms.match(e.Message) && !yield(e.found(i)) {
+		for _, e := range g.events {
+			if !e.at.Add(s.delay).After(c.Now) && in.spans(e.Time) && terms.match(e.Message) && !yield(e.found()) {
 				return
 			}
 		}
@@ -161,10 +161,12 @@ func (in input) spans(t time.Time) bool {
 	return (in.StartTime == nil || ms >= *in.StartTime) && (in.EndTime == nil || ms <= *in.EndTime)
 }
 
-// found is an event as the API shows it; n is its place in the group.
-func (e Event) found(n int) found {
-	ms := e.Time.UnixMilli()
-	return found{EventID: fmt.Sprintf("%056d", n+1), IngestionTime: ms, LogStreamName: stream, Message: e.Message, Timestamp: ms}
+// found is an event as the API shows it.
+func (e written) found() found {
+	return found{
+		EventID: fmt.Sprintf("%056d", e.number), IngestionTime: e.at.UnixMilli(), LogStreamName: stream,
+		Message: e.Message, Timestamp: e.Time.UnixMilli(),
+	}
 }
 
 // list tells searches apart, whichever page of them is asked for.

@@ -18,11 +18,19 @@ type Service struct {
 	groups     map[place]*group
 	pageSize   int
 	emptyPages int
+	delay      time.Duration
 }
 
 type place struct{ account, region, name string }
 
-type group struct{ events []Event }
+type group struct{ events []written }
+
+// written is an event with the time at which it came, as the one of this number.
+type written struct {
+	Event
+	at     time.Time
+	number int
+}
 
 // An Event is one in a log.
 type Event struct {
@@ -46,6 +54,12 @@ func (s *Service) SetPageSize(n int) {
 // SetEmptyPages has so many pages without any event, but with a token, come before every page. AWS says that it may do so.
 func (s *Service) SetEmptyPages(n int) {
 	s.world.Hold(func(time.Time) { s.emptyPages = n })
+}
+
+// SetDelay sets for how long, by the World's clock, a search does not find what was written. AWS does not say how long it
+// takes; it is 0 here until set.
+func (s *Service) SetDelay(d time.Duration) {
+	s.world.Hold(func(time.Time) { s.delay = d })
 }
 
 // A Group is a handle on a log group.
@@ -75,14 +89,14 @@ func (s *Service) RemoveGroup(account, region, name string) {
 // Take writes an event of a bus, as the target of a rule gets it, at the World's time. The whole event is the message.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 func (g Group) Take(event []byte) {
-	g.world.Hold(func(now time.Time) { g.of.add(Event{now, string(event)}) })
+	g.world.Hold(func(now time.Time) { g.of.add(Event{now, string(event)}, now) })
 }
 
 // Put writes events of any time.
 func (g Group) Put(events ...Event) {
-	g.world.Hold(func(time.Time) {
+	g.world.Hold(func(now time.Time) {
 		for _, e := range events {
-			g.of.add(e)
+			g.of.add(e, now)
 		}
 	})
 }
@@ -90,17 +104,21 @@ func (g Group) Put(events ...Event) {
 // Events returns what is in the log, in the order of time, and of what is of one time, as it came.
 func (g Group) Events() []Event {
 	var events []Event
-	g.world.Hold(func(time.Time) { events = slices.Clone(g.of.events) })
+	g.world.Hold(func(time.Time) {
+		for _, e := range g.of.events {
+			events = append(events, e.Event)
+		}
+	})
 	return events
 }
 
-func (g *group) add(e Event) {
+func (g *group) add(e Event, now time.Time) {
 	e.Time = e.Time.UTC().Truncate(time.Millisecond)
 	i := len(g.events)
 	for i > 0 && g.events[i-1].Time.After(e.Time) {
 		i--
 	}
-	g.events = slices.Insert(g.events, i, e)
+	g.events = slices.Insert(g.events, i, written{e, now, len(g.events) + 1})
 }
 
 func groupARN(p place) string {

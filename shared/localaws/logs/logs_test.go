@@ -204,6 +204,25 @@ func TestTheLogIsInTheOrderOfTime(t *testing.T) {
 	}
 }
 
+func TestASearchIsBehind(t *testing.T) {
+	w, s, c := newWorld(t)
+	s.SetDelay(time.Minute)
+	group := s.AddGroup(account, region, name)
+	group.Put(logs.Event{Time: start().Add(-time.Hour), Message: "old"})
+	w.Advance(time.Minute)
+	group.Take([]byte("new"))
+	if got, _ := search(t, c, sdk.FilterLogEventsInput{}); !slices.Equal(got, []string{"old"}) {
+		t.Errorf("at once: got %q", got)
+	}
+	w.Advance(time.Minute)
+	if got, _ := search(t, c, sdk.FilterLogEventsInput{}); !slices.Equal(got, []string{"old", "new"}) {
+		t.Errorf("a minute later: got %q", got)
+	}
+	if n := len(group.Events()); n != 2 {
+		t.Errorf("the group has %d events", n)
+	}
+}
+
 func TestARequestIsValidated(t *testing.T) {
 	w, s, c := newWorld(t)
 	numbered(s, 3)
