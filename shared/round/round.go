@@ -150,13 +150,13 @@ func rank(s control.Summary) int {
 // over tells whether all sweeps of a round have ended by now: those that were
 // still waiting to be started when their time was up are not run any more.
 func (p Planned) over(now time.Time) bool {
-	return p.At != nil && !now.IsZero() && now.Sub(*p.At) >= longest
+	return p.At != nil && !now.IsZero() && now.Sub(*p.At) >= Longest
 }
 
-// longest is the time from a request until its sweep must have reported: half an
+// Longest is the time from a request until its sweep must have reported: half an
 // hour of waiting to be started and a quarter of an hour to run, as template.yaml
 // has them, and some for the way there and back.
-const longest = 50 * time.Minute
+const Longest = 50 * time.Minute
 
 // oldest first, so that they are told in order.
 func byTime(a, b Planned) int { return cmp.Or(a.At.Compare(*b.At), cmp.Compare(a.Round, b.Round)) }
