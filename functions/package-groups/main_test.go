@@ -208,6 +208,29 @@ func TestKeptGroupsSayWhyAndCostNoCall(t *testing.T) {
 	}
 }
 
+// Marks count as writes, so a first sweep over a neglected estate is refused as well.
+func TestAPlanOverTheLimitIsRefusedWhole(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", strings.Replace(rules, "count: 10", "count: 2", 1))
+	s.ripe("/npm/*")
+	s.ripe("/pypi/*")
+	s.old("/maven/*")
+	_, err := s.Invoke(endtoend.Sweep)
+	if err == nil || !strings.Contains(err.Error(), "limit exceeded: the plan has 3 writes, one run may make 2") {
+		t.Errorf("error: %v", err)
+	}
+	s.wantWrites()
+	outcomes := s.Reported("Action Outcome")
+	for _, o := range outcomes {
+		if o.Status != "withheld" || o.Code != "limit-exceeded" {
+			t.Errorf("%s: %s %s", o.Resource, o.Status, o.Code)
+		}
+	}
+	if len(outcomes) != 3 {
+		t.Errorf("%d outcomes, want 3", len(outcomes))
+	}
+}
+
 func TestMonitorModeMarksNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "monitor", rules)

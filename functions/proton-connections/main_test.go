@@ -326,3 +326,20 @@ func TestTheFunctionDoesNotStartWithoutItsSection(t *testing.T) {
 		t.Errorf("got %v, %q", err, s.Function.Logs())
 	}
 }
+
+func TestAPlanOverTheLimitIsRefusedWhole(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", strings.Replace(everything, "count: 10", "count: 2", 1))
+	for _, name := range []string{"dev-a", "dev-b", "dev-c"} {
+		s.asked(partner, home, name)
+	}
+	_, err := s.Invoke(sweep)
+	if err == nil || !strings.Contains(err.Error(), "limit exceeded: the plan has 3 writes, one run may make 2") {
+		t.Errorf("error: %v", err)
+	}
+	s.wantWrites()
+	want := map[string]string{"dev-a": "withheld limit-exceeded", "dev-b": "withheld limit-exceeded", "dev-c": "withheld limit-exceeded"}
+	if diff := cmp.Diff(want, s.outcomes()); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
