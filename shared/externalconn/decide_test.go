@@ -164,7 +164,7 @@ type drawing map[Name]*edges
 
 func (d drawing) add(name Name, upstreams ...string) {
 	if d[name.domain()] == nil {
-		d[name.domain()] = newEdges()
+		d[name.domain()] = &edges{}
 	}
 	d[name.domain()].add(name.Repo, upstreams)
 }
@@ -173,7 +173,11 @@ func (d drawing) add(name Name, upstreams ...string) {
 func (d drawing) downstream() *Downstream {
 	known := newDownstream()
 	for domain, e := range d {
-		known.of[domain] = e.graph(slices.Clone(e.names))
+		var all []string
+		for id := range e.ends {
+			all = append(all, string(e.at(uint32(id))))
+		}
+		known.of[domain] = e.graph(all)
 	}
 	return known
 }

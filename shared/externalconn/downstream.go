@@ -1,9 +1,12 @@
 package externalconn
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/binary"
+	"hash/maphash"
 	"slices"
-	"strings"
+	"sort"
 )
 
 // Downstream knows which repositories draw packages from which, as far as it was
@@ -37,14 +40,15 @@ func (d *Downstream) losing(name Name, kept set, most int) (first []string, coun
 		return nil, 0, all
 	}
 	var ids []uint32
-	for id, reached := range g.reached(name.Repo) {
-		if reached && (kept == nil || !kept[id]) && g.name(uint32(id)) != name.Repo { //nolint:gosec // G115: ids begin as uint32
-			ids = append(ids, uint32(id)) //nolint:gosec // G115
+	for i, reached := range g.reached(name.Repo) {
+		id := uint32(i) //nolint:gosec // G115: see names
+		if reached && (kept == nil || !kept[id]) && string(g.name(id)) != name.Repo {
+			ids = append(ids, id)
 		}
 	}
-	slices.SortFunc(ids, func(a, b uint32) int { return strings.Compare(g.name(a), g.name(b)) })
+	slices.SortFunc(ids, func(a, b uint32) int { return bytes.Compare(g.name(a), g.name(b)) })
 	for _, id := range ids[:min(most, len(ids))] {
-		first = append(first, Name{name.Owner, name.Domain, g.name(id)}.String())
+		first = append(first, Name{name.Owner, name.Domain, string(g.name(id))}.String())
 	}
 	return first, len(ids), all
 }
@@ -65,22 +69,29 @@ type set []bool
 // graph holds, for one domain, the repositories that draw from others. It is made
 // to be small: there is one for each domain of an account, until the end of a run.
 type graph struct {
-	roots map[string]uint32 // the numbers of the repositories that it was made for
-	names string            // of all, one after the other
-	ends  []uint32          // by number: where the name ends
-	first []uint32          // by number, and one more: where in draws its own begin
-	draws []uint32          // the numbers of the repositories that draw from each
+	roots   map[string]uint32 // the numbers of the repositories that it was made for
+	begin   []uint32          // by number: where its record begins
+	records []byte            // for each: the length of the name and the name, and how many draw from it and which, each as the distance from the one before
 }
 
-func (g *graph) name(id uint32) string {
-	if id == 0 {
-		return g.names[:g.ends[0]]
-	}
-	return g.names[g.ends[id-1]:g.ends[id]]
+// name returns the name of a repository.
+func (g *graph) name(id uint32) []byte {
+	name, _ := g.record(id)
+	return name
 }
 
-func (g *graph) reached(repos ...string) set {
-	seen := make(set, len(g.ends))
+// record returns a record's two parts.
+func (g *graph) record(id uint32) (name, draws []byte) {
+	record := g.records[g.begin[id]:]
+	length, n := binary.Uvarint(record)
+	record = record[n:]
+	return record[:length], record[length:]
+}
+
+// reached returns the repositories that draw from any of the given ones, directly
+// or over others, and the given ones themselves. It knows roots only.
+func (g *graph) reached(roots ...string) set {
+	seen := make(set, len(g.begin))
 	var queue []uint32
 	visit := func(id uint32) {
 		if !seen[id] {
@@ -88,48 +99,87 @@ func (g *graph) reached(repos ...string) set {
 			queue = append(queue, id)
 		}
 	}
-	for _, r := range repos {
+	for _, r := range roots {
 		if id, known := g.roots[r]; known {
 			visit(id)
 		}
 	}
 	for ; len(queue) > 0; queue = queue[1:] {
-		for _, id := range g.draws[g.first[queue[0]]:g.first[queue[0]+1]] {
-			visit(id)
+		_, draws := g.record(queue[0])
+		count, n := binary.Uvarint(draws)
+		for id := int64(queue[0]); count > 0; count-- {
+			draws = draws[n:]
+			var distance int64
+			distance, n = binary.Varint(draws)
+			id += distance
+			visit(uint32(id)) //nolint:gosec // G115: see names
 		}
 	}
 	return seen
 }
 
-// edges are the upstreams of the repositories of one domain while they are read.
-// Every name is kept once, and everything else is numbers.
-type edges struct {
-	ids   map[string]uint32
-	names []string // by number
-	list  []edge
+// names numbers repositories of one domain in the order in which they came. It
+// takes half of what a map and a slice would, and there is one for each domain
+// that is being read.
+type names struct {
+	text  []byte   // one after the other
+	ends  []uint32 // by number: where the name ends
+	slots []uint32 // a hash table of numbers, each one higher than it is; zero is free
 }
 
-type edge struct{ from, to uint32 } // packages go from the upstream to the one that draws
+// seed makes the numbers' places in the tables unforeseeable to who chooses names.
+var seed = maphash.MakeSeed() //nolint:gochecknoglobals // one for the process; it is never changed
 
-func newEdges() *edges { return &edges{ids: map[string]uint32{}} }
+func (n *names) len() int { return len(n.ends) }
 
-// number returns the number of a repository, and whether it is a new one.
-func (e *edges) number(repo string) (id uint32, fresh bool) {
-	if id, known := e.ids[repo]; known {
-		return id, false
+func (n *names) at(id uint32) []byte {
+	if id == 0 {
+		return n.text[:n.ends[0]]
 	}
-	id = uint32(len(e.names)) //nolint:gosec // G115: a list has at most a thousand pages of a thousand entries
-	e.ids[repo] = id
-	e.names = append(e.names, repo)
-	return id, true
+	return n.text[n.ends[id-1]:n.ends[id]]
 }
+
+// number returns the number of a repository, which is a new one if it has none.
+func (n *names) number(repo string) uint32 {
+	if 4*n.len() >= 3*len(n.slots) {
+		n.slots = make([]uint32, max(16, 2*len(n.slots)))
+		for id := range n.ends {
+			n.slots[n.slot(string(n.at(uint32(id))))] = uint32(id) + 1 //nolint:gosec // G115: see below
+		}
+	}
+	slot := n.slot(repo)
+	if n.slots[slot] == 0 {
+		n.text = append(n.text, repo...)
+		// A list has at most a thousand pages of a thousand entries of a hundred bytes.
+		n.ends = append(n.ends, uint32(len(n.text))) //nolint:gosec // G115
+		n.slots[slot] = uint32(n.len())              //nolint:gosec // G115
+	}
+	return n.slots[slot] - 1
+}
+
+// slot finds where the number of a repository is, or belongs.
+func (n *names) slot(repo string) int {
+	mask := uint64(len(n.slots) - 1)
+	at := maphash.String(seed, repo) & mask
+	for n.slots[at] != 0 && string(n.at(n.slots[at]-1)) != repo {
+		at = (at + 1) & mask
+	}
+	return int(at) //nolint:gosec // G115: within the table
+}
+
+// edges are the upstreams of the repositories of one domain while they are read.
+type edges struct {
+	names
+	list []edge
+}
+
+// edge is the way of the packages, from an upstream to the one that draws from it.
+type edge struct{ from, to uint32 }
 
 // add notes the upstreams of a repository. Upstreams are always of the same domain.
 func (e *edges) add(repo string, upstreams []string) {
 	for _, u := range upstreams {
-		from, _ := e.number(u)
-		to, _ := e.number(repo)
-		e.list = append(e.list, edge{from, to})
+		e.list = append(e.list, edge{e.number(u), e.number(repo)})
 	}
 }
 
@@ -140,38 +190,46 @@ func (e *edges) graph(roots []string) *graph {
 		e.number(r) // nothing may draw from it
 	}
 	slices.SortFunc(e.list, func(a, b edge) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
-	e.list = slices.Compact(e.list)
-	first := make([]int, len(e.names)+1) // by old number: where in the list its edges begin
-	for i, at := 0, 0; i <= len(e.names); i++ {
-		for at < len(e.list) && int(e.list[at].from) < i {
-			at++
+	of := func(from uint32) []edge {
+		begin := sort.Search(len(e.list), func(i int) bool { return e.list[i].from >= from })
+		end := begin
+		for end < len(e.list) && e.list[end].from == from {
+			end++
 		}
-		first[i] = at
+		return e.list[begin:end]
 	}
 
-	g := &graph{roots: map[string]uint32{}}
-	renumbered := make([]uint32, len(e.names)) // by old number: the new one, and one more
-	var kept []uint32                          // by new number: the old one
-	visit := func(old uint32) uint32 {
-		if renumbered[old] == 0 {
-			kept = append(kept, old)
-			renumbered[old] = uint32(len(kept)) //nolint:gosec // G115
+	numbers := make([]uint32, e.len()) // by number here: the one in the graph, one higher than it is
+	var kept []uint32                  // by number in the graph: the one here
+	visit := func(id uint32) {
+		if numbers[id] == 0 {
+			kept = append(kept, id)
+			numbers[id] = uint32(len(kept)) //nolint:gosec // G115: see names
 		}
-		return renumbered[old] - 1
 	}
+	g := &graph{roots: make(map[string]uint32, len(roots))}
 	for _, r := range roots {
-		g.roots[strings.Clone(r)] = visit(e.ids[r])
+		visit(e.number(r))
+		g.roots[r] = numbers[e.number(r)] - 1
 	}
-	var names strings.Builder
-	for i := 0; i < len(kept); i++ {
-		names.WriteString(e.names[kept[i]])
-		g.ends = append(g.ends, uint32(names.Len()))    //nolint:gosec // G115
-		g.first = append(g.first, uint32(len(g.draws))) //nolint:gosec // G115
-		for _, d := range e.list[first[kept[i]]:first[kept[i]+1]] {
-			g.draws = append(g.draws, visit(d.to))
+	for i := 0; i < len(kept); i++ { // it grows
+		g.begin = append(g.begin, uint32(len(g.records))) //nolint:gosec // G115: see names
+		name, draws := e.at(kept[i]), of(kept[i])
+		g.records = append(binary.AppendUvarint(g.records, uint64(len(name))), name...)
+		g.records = binary.AppendUvarint(g.records, uint64(len(draws)))
+		before := int64(i)
+		for _, d := range draws {
+			visit(d.to)
+			to := int64(numbers[d.to]) - 1
+			g.records = binary.AppendVarint(g.records, to-before)
+			before = to
 		}
 	}
-	g.first = append(g.first, uint32(len(g.draws))) //nolint:gosec // G115
-	g.names, g.ends, g.first, g.draws = strings.Clone(names.String()), slices.Clip(g.ends), slices.Clip(g.first), slices.Clip(g.draws)
+	g.begin, g.records = exactly(g.begin), exactly(g.records)
 	return g
+}
+
+// exactly returns a copy that has no room to grow.
+func exactly[T any](s []T) []T {
+	return append(make([]T, 0, len(s)), s...)
 }

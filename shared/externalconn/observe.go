@@ -85,7 +85,7 @@ func ObserveAll(ctx context.Context, api Reader, scope control.Scope, others fun
 // nothing is known.
 func ObserveOne(ctx context.Context, api Reader, scope control.Scope, name Name) Observation {
 	o := newObserver(api, scope)
-	d := newDomain(name.domain())
+	d := &domain{name: name.domain()}
 	d.number(name.Repo)
 	o.describe(ctx, d)
 	return o.out
@@ -132,7 +132,7 @@ func (o *observer) own(ctx context.Context) {
 // no repository.
 func (o *observer) ownDomain(ctx context.Context, name Name) {
 	arn := domainARN(o.scope.Region, name.Owner, name.Domain)
-	d := newDomain(name)
+	d := &domain{name: name}
 	what, err := fmt.Sprintf("the repositories of domain %s were not looked at", name.Domain), ctx.Err()
 	if err == nil {
 		what, err = fmt.Sprintf("the repositories of domain %s could not be listed", name.Domain), o.listDomain(ctx, d)
@@ -192,7 +192,7 @@ func (o *observer) administered(ctx context.Context, others func(owner string) b
 			}
 			d := by[n.domain()]
 			if d == nil {
-				d = newDomain(n.domain())
+				d = &domain{name: n.domain()}
 				by[d.name], domains = d, append(domains, d)
 			}
 			d.number(n.Repo)
@@ -208,7 +208,7 @@ func (o *observer) administered(ctx context.Context, others func(owner string) b
 		domains[i] = nil // its names are held no longer than they are needed
 		if others != nil && others(d.name.Owner) {
 			o.mu.Lock()
-			o.out.LeftToOwner += len(d.names)
+			o.out.LeftToOwner += d.len()
 			o.mu.Unlock()
 			continue
 		}
@@ -231,13 +231,11 @@ type domain struct {
 	name Name // Repo is empty
 
 	mu sync.Mutex
-	*edges
+	edges
 	connected   []Repository
 	unconnected int
 	partial     bool
 }
-
-func newDomain(name Name) *domain { return &domain{name: name, edges: newEdges()} }
 
 // describe reads the repositories of a domain, a bounded number at a time over all
 // domains. Those that were not reached before the run had to stop are told of in
@@ -246,11 +244,13 @@ func newDomain(name Name) *domain { return &domain{name: name, edges: newEdges()
 func (o *observer) describe(ctx context.Context, d *domain) {
 	var reading sync.WaitGroup
 	notReached := 0
-	for _, repo := range d.names[:len(d.names):len(d.names)] { // the workers add to it
+	listed := d.names // as it is now: the workers add to it
+	for id := range listed.ends {
 		if ctx.Err() != nil {
-			notReached++
-			continue
+			notReached = listed.len() - id
+			break
 		}
+		repo := string(listed.at(uint32(id))) //nolint:gosec // G115: see names
 		reading.Add(1)
 		o.workers.Go(func() error {
 			defer reading.Done()
