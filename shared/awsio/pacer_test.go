@@ -194,7 +194,7 @@ func TestWhatHasItsOwnQuotaHasItsOwnPacer(t *testing.T) {
 		t.Fatal(err)
 	}
 	here := lane{control.Scope{Account: "111122223333", Region: "eu-west-1"}, "codeartifact", true}
-	if p.of(here) != p.of(here) {
+	if one, again := p.of(here), p.of(here); one != again {
 		t.Error("one account, Region, service and kind has two pacers")
 	}
 	others := map[string]lane{

@@ -159,7 +159,7 @@ func (n *names) number(repo string) uint32 {
 
 // slot finds where the number of a repository is, or belongs.
 func (n *names) slot(repo string) int {
-	mask := uint64(len(n.slots) - 1)
+	mask := uint64(len(n.slots)) - 1
 	at := maphash.String(seed, repo) & mask
 	for n.slots[at] != 0 && string(n.at(n.slots[at]-1)) != repo {
 		at = (at + 1) & mask
