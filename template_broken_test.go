@@ -592,6 +592,7 @@ func TestTemplateChecksCanFail(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			broken := maps.Clone(real)
 			broken[test.file] = strings.Replace(real[test.file], test.old, test.new, 1)
 			if broken[test.file] == real[test.file] {
