@@ -353,7 +353,7 @@ func TestTemplateChecksCanFail(t *testing.T) {
 		{"what wakes a control sleeps in off mode, and only then",
 			"an alarm about rounds that are not wanted", in, "  RoundNotPlanned:\n    Type: AWS::CloudWatch::Alarm\n    Condition: AnythingOn\n", "  RoundNotPlanned:\n    Type: AWS::CloudWatch::Alarm\n"},
 		{"what wakes a control sleeps in off mode, and only then",
-			"a schedule that forgets a control", in, "      !Condition PackageOriginsOn,\n", ""},
+			"a schedule that forgets a control", in, "    - !Condition PackageOriginsOn\n", ""},
 		{"what wakes a control sleeps in off mode, and only then",
 			"requests that sleep when another control does", in, "State: !If [PackageGroupsOn, ", "State: !If [PackageOriginsOn, "},
 		{"what wakes a control sleeps in off mode, and only then",

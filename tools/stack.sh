@@ -41,7 +41,7 @@ each() {
 
 # stop sets the reserved concurrency to 0. Lambda then hands what comes in to the failure destination, without a try:
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-# Rules and schedules go on, because the scheduler has no call that only switches one off.
+# Rules and the schedule go on, because the scheduler has no call that only switches one off.
 stop() { aws lambda put-function-concurrency --function-name "$2" --reserved-concurrent-executions 0; }
 
 # start gives a function what the template gives it.
