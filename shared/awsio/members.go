@@ -74,11 +74,14 @@ func (m Members) any() bool { return m.Organization != "" || m.Listed != nil }
 // nothing is known but those that are excluded; that the others are its own is
 // for the policy of the bus and for the role to see to, which say so by its id.
 func (m Members) Admits(account string) bool {
-	if !accountID.MatchString(account) || slices.Contains(m.Excluded, account) {
+	if !accountID.MatchString(account) || m.Excludes(account) {
 		return false
 	}
 	return m.Organization != "" || slices.Contains(m.Listed, account)
 }
+
+// Excludes tells whether an account was named as one that is left alone.
+func (m Members) Excludes(account string) bool { return slices.Contains(m.Excluded, account) }
 
 // Concerns tells whether something is about an account that the deployment looks
 // at: about tells it for one account. Of an organization's accounts it is not known

@@ -105,6 +105,10 @@ func (f *Function) Begin(ctx context.Context, why trigger.Trigger) (*Run, error)
 	if err := f.meant(why.Request); err != nil {
 		return nil, f.Refuse(ctx, err)
 	}
+	excluded := scope != f.AWS.Home() && f.AWS.Members().Excludes(scope.Account)
+	if excluded {
+		scope = f.AWS.Home() // it is left alone, and the run looks at nothing
+	}
 	session, err := f.AWS.Session(scope)
 	if err != nil {
 		return nil, f.Refuse(ctx, err)
@@ -122,6 +126,8 @@ func (f *Function) Begin(ctx context.Context, why trigger.Trigger) (*Run, error)
 		r.Ignore(why.Ignored)
 	case f.Settings.Mode == control.Off:
 		r.Ignore("the control is off")
+	case excluded:
+		r.Ignore("account " + why.Account + " is excluded")
 	case f.AWS.Made(scope, why.Caller):
 		r.Ignore("the call was made by this function")
 	default:

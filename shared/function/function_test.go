@@ -183,6 +183,7 @@ func TestARunIsBegun(t *testing.T) {
 		{"but ignored, for a call of its own", with(func(e *trigger.Trigger) { e.Caller = role }), nil, "the call was made by this function", false},
 		{"but ignored, for what is none of its business", trigger.Trigger{Cause: trigger.None, Ignored: "not mine"}, nil, "not mine", false},
 		{"but ignored, for what is none of its business in another account", trigger.Trigger{Cause: trigger.None, Account: partner, Region: region, Ignored: "not mine"}, nil, "not mine", false},
+		{"but ignored, in an account that is excluded", trigger.Trigger{Cause: trigger.Event, Account: partner, Region: region}, []string{"EXCLUDED_ACCOUNTS", partner}, "account " + partner + " is excluded", false},
 		{"but ignored, for an event while it is off", event(), []string{"ENFORCEMENT_MODE", "off"}, "the control is off", false},
 		{"but ignored, for the schedule while it is off", trigger.Trigger{Cause: trigger.Sweep}, []string{"ENFORCEMENT_MODE", "off"}, "the control is off", true},
 	} {

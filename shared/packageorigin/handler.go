@@ -104,6 +104,10 @@ func (h *Handler) coalesce(ctx context.Context, messages []trigger.Message) (cha
 			ignore(m.ID, t.Ignored)
 			continue
 		}
+		if h.AWS.Members().Excludes(from.Account) {
+			ignore(m.ID, "account "+from.Account+" is excluded")
+			continue
+		}
 		if _, err := h.AWS.Session(from); err != nil {
 			refuse(m.ID, err)
 			continue
