@@ -53,6 +53,7 @@ func Classify(err error) Class {
 	if errors.As(err, &answer) && answer.Response != nil {
 		status = answer.HTTPStatusCode()
 	}
+	unsent, unread := errors.As(err, &send), errors.As(err, &garbled)
 	switch {
 	case errors.As(err, &malformed{}), errors.Is(err, errTooLarge):
 		return Malformed
@@ -68,15 +69,11 @@ func Classify(err error) Class {
 		return Unreachable
 	case errors.Is(err, errInsecure), errors.As(err, &unknown):
 		return Other // it will not pass by itself
-	case errors.As(err, &send):
-		if errors.As(err, &network) && network.Timeout() {
-			return Timeout
-		}
+	case (unsent || unread) && errors.As(err, &network) && network.Timeout():
+		return Timeout
+	case unsent:
 		return Unavailable
-	case errors.As(err, &garbled):
-		if errors.As(err, &network) && network.Timeout() {
-			return Timeout
-		}
+	case unread:
 		return Malformed
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return Deadline

@@ -61,7 +61,7 @@ func (patient) IsErrorRetryable(err error) bool {
 func (patient) RetryDelay(attempt int, err error) (time.Duration, error) {
 	bound := maxDelay
 	if attempt >= 0 && attempt < 6 {
-		bound = min(bound, firstDelay<<attempt)
+		bound = firstDelay << attempt
 	}
 	return max(rand.N(bound), retryAfter(err)), nil //nolint:gosec // G404: a delay is no secret
 }
