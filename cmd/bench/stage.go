@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"portcullis/shared/localaws"
+	"portcullis/shared/localaws/codeartifact"
+	"portcullis/shared/localaws/eventbridge"
+	"portcullis/shared/localaws/lambda"
+)
+
+const (
+	home   = "111122223333"
+	region = "eu-west-1"
+	bus    = "portcullis"
+)
+
+// The functions, by the name of their folder, and what they are held against.
+const (
+	connections = "external-connections"
+	groups      = "package-groups"
+	origins     = "package-origins"
+	requests    = "proton-connections"
+	planner     = "planner"
+
+	bare = "bare"
+	peer = "peer"
+)
+
+func functions() []string { return []string{connections, groups, origins, requests, planner} }
+
+const sweep = `{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"schedule"}}`
+
+//go:embed policy.yaml
+var policyFile []byte
+
+// bench is what all measures share.
+type bench struct {
+	ctx      context.Context
+	progress io.Writer
+	quick    bool
+	root     string // of the repository
+	dir      string // holds the binaries and the policy
+}
+
+func newBench(ctx context.Context, progress io.Writer, quick bool) (_ *bench, err error) {
+	dir, err := os.MkdirTemp("", "portcullis-bench")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{ctx: ctx, progress: progress, quick: quick, dir: dir}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return nil, fmt.Errorf("asking Go for the module: %w; run this inside the repository, with Go on the PATH", err)
+	}
+	b.root = strings.TrimSpace(string(root))
+	packages := []string{"./cmd/bench/bare", "./cmd/bench/peer"}
+	for _, f := range functions() {
+		packages = append(packages, "./functions/"+f)
+	}
+	if err := b.build(dir+string(filepath.Separator), nil, packages...); err != nil {
+		return nil, err
+	}
+	return b, os.WriteFile(b.policy(), policyFile, 0o600)
+}
+
+func (b *bench) close() { _ = os.RemoveAll(b.dir) }
+
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.progress, format+"\n", args...) }
+
+// size returns one of two numbers: how much is measured, and how much where it is
+// only shown that the measure works.
+func (b *bench) size(full, quick int) int {
+	if b.quick {
+		return quick
+	}
+	return full
+}
+
+func (b *bench) policy() string            { return filepath.Join(b.dir, "policy.yaml") }
+func (b *bench) binary(name string) string { return filepath.Join(b.dir, name) }
+
+// build compiles as the Makefile does, for this machine where env does not say
+// otherwise.
+func (b *bench) build(out string, env []string, packages ...string) error {
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", out}, packages...)
+	c := exec.CommandContext(b.ctx, "go", args...) //nolint:gosec // they are ours
+	c.Dir = b.root
+	c.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", strings.Join(packages, ", "), err, out)
+	}
+	return nil
+}
+
+// environment is what the template gives to a function. The caps are lifted: who
+// measures them sets them.
+func (b *bench) environment(name, mode string) map[string]string {
+	return map[string]string{
+		"ACCOUNT_ID": home, "ENFORCEMENT_MODE": mode, "EVENT_BUS": bus, "POLICY_FILE": b.policy(),
+		"ROLE_ARN":         "arn:aws:iam::" + home + ":role/portcullis-" + name,
+		"READS_PER_SECOND": "0", "WRITES_PER_SECOND": "0", "WORKERS": "32",
+		"CONTROLS": connections, "EVENTS_LOG": "/portcullis/events", "SWEEP_SECONDS": "3600",
+	}
+}
+
+// stage is one local AWS.
+type stage struct {
+	*bench
+	world     *localaws.World
+	artifacts *codeartifact.Service
+	events    *eventbridge.Service
+}
+
+func (b *bench) newStage() (*stage, error) {
+	world, err := localaws.New(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
+	if err != nil {
+		return nil, fmt.Errorf("starting the local AWS: %w", err)
+	}
+	s := &stage{bench: b, world: world, artifacts: codeartifact.New(world), events: eventbridge.New(world)}
+	s.events.AddBus(home, region, bus)
+	return s, nil
+}
+
+// deploy puts a function in place. The changes are in turn the names and values of
+// what is different in its environment.
+func (s *stage) deploy(name, mode string, concurrency int, changes ...string) (*lambda.Running, error) {
+	env := s.environment(name, mode)
+	for i := 0; i < len(changes); i += 2 {
+		env[changes[i]] = changes[i+1]
+	}
+	return lambda.Start(s.world, lambda.Function{
+		Name: name, Account: home, Region: region, Binary: s.binary(name), Env: maps.Clone(env),
+		Timeout: 15 * time.Minute, Concurrency: concurrency,
+	})
+}
+
+// fill adds domains with so many repositories each, and lets every repository have
+// an upstream where that is wanted.
+func (s *stage) fill(owner string, upstreams bool, sizes ...int) {
+	for i, size := range sizes {
+		d := s.artifacts.AddDomain(owner, region, fmt.Sprintf("domain-%04d", i))
+		for j := range size {
+			r := d.AddRepository(fmt.Sprintf("repository-%06d", j))
+			if upstreams && j > 0 {
+				r.Upstream("repository-000000")
+			}
+		}
+	}
+}
+
+// summary is what an invocation returns, as far as it is looked at.
+type summary struct {
+	Complete bool
+	Looked   int
+	Outcomes map[string]int
+	Ignored  string
+}
+
+// invoke hands a function an event and says how long it took. It is an error if
+// something was left out.
+func (s *stage) invoke(f *lambda.Running, payload string) (summary, time.Duration, error) {
+	began := time.Now()
+	result, err := f.Invoke(s.ctx, []byte(payload))
+	took := time.Since(began)
+	if err != nil {
+		return summary{}, took, errors.Join(err, errors.New(strings.Join(f.Logs(), "\n")))
+	}
+	var out summary
+	if err := json.Unmarshal(result.Payload, &out); err != nil {
+		return out, took, fmt.Errorf("reading %q: %w", result.Payload, err)
+	}
+	return out, took, nil
+}
+
+// sweepAll has a control sweep everything, which must be so many resources.
+func (s *stage) sweepAll(f *lambda.Running, want int) (time.Duration, error) {
+	out, took, err := s.invoke(f, sweep)
+	if err == nil && (!out.Complete || out.Looked != want) {
+		err = fmt.Errorf("the sweep looked at %d of %d, complete: %t\n%s", out.Looked, want, out.Complete, strings.Join(f.Logs(), "\n"))
+	}
+	return took, err
+}
+
+// start has a function begin its process, by an event that it ignores.
+func (s *stage) start(f *lambda.Running) error {
+	_, _, err := s.invoke(f, `{"source":"nobody","detail-type":"Nothing","detail":{}}`)
+	return err
+}
+
+// operations lists the calls since a place in the journal.
+func (s *stage) operations(since int) []string {
+	var list []string
+	for _, c := range s.world.Calls()[since:] {
+		list = append(list, c.Operation)
+	}
+	return list
+}
