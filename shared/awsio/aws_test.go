@@ -40,7 +40,7 @@ func open(t *testing.T, url string, mode control.Mode) *AWS {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(a.http.CloseIdleConnections)
+	t.Cleanup(a.http.transport.CloseIdleConnections)
 	return a
 }
 
@@ -84,11 +84,9 @@ func serveInBubble(t *testing.T, handler http.HandlerFunc) *server {
 	go func() { _ = web.Serve(wire) }()
 	t.Cleanup(func() { _ = web.Close() })
 	s.AWS = open(t, s.url, control.Monitor)
-	transport(s.http).DialContext = wire.dial
+	s.http.transport.DialContext = wire.dial
 	return s
 }
-
-func transport(c *http.Client) *http.Transport { return c.Transport.(guard).next.(*http.Transport) }
 
 func (s *server) keeping(handler http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

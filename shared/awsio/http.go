@@ -2,6 +2,7 @@ package awsio
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -21,54 +22,57 @@ var (
 	errInsecure = errors.New("endpoint is not https: credentials are sent in the clear to this machine only")
 )
 
-// newHTTPClient returns a client that cannot hang, cannot be sent elsewhere and
-// cannot be flooded. The SDK's own client has no time limit for an answer,
-// follows a redirect to any host and reads a body of any size.
-func newHTTPClient(connections int) *http.Client {
-	return &http.Client{
-		Timeout: attemptTime,
-		// AWS's APIs do not redirect. The redirecting answer itself becomes the error.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: guard{&http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
-			TLSHandshakeTimeout: 3 * time.Second,
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-			MaxIdleConns:        2 * connections,
-			MaxIdleConnsPerHost: connections, // the default of two costs a handshake for nearly every short answer
-			IdleConnTimeout:     time.Minute,
-			// HTTP/2 is left out: one connection for all workers was measured to be slower.
-			TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
-		}},
-	}
+// httpClient is one that cannot hang, cannot be sent elsewhere and cannot be
+// flooded. The SDK's own client has no time limit for an answer, follows a redirect
+// to any host and reads a body of any size.
+//
+// It is no [http.Client], which would start a goroutine for each request to keep its
+// time, because it does not know what is wrapped around the transport.
+type httpClient struct{ transport *http.Transport }
+
+func newHTTPClient(connections int) httpClient {
+	return httpClient{&http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 3 * time.Second,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		MaxIdleConns:        2 * connections,
+		MaxIdleConnsPerHost: connections, // the default of two costs a handshake for nearly every short answer
+		IdleConnTimeout:     time.Minute,
+		// HTTP/2 is left out: one connection for all workers was measured to be slower.
+		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+	}}
 }
 
-// guard refuses plain HTTP to anything but this machine, and caps bodies.
-type guard struct{ next http.RoundTripper }
-
-func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != "https" && !isLoopback(req.URL.Hostname()) {
-		if req.Body != nil {
-			_ = req.Body.Close() // as the interface asks; there is nothing in it to lose
-		}
-		return nil, fmt.Errorf("%s: %w", req.URL.Host, errInsecure)
-	}
+// Do makes one attempt. It refuses plain HTTP to anything but this machine, caps the
+// body and bounds the time, and leaves an answer that redirects as it is: AWS's APIs
+// do not redirect, so the answer itself becomes the error.
+func (c httpClient) Do(req *http.Request) (*http.Response, error) {
+	var body []byte
 	if req.Body != nil {
 		// The SDK closes its body as soon as an answer begins, and net/http then may
 		// close the connection under it. A copy has nothing to close; requests are small.
-		body, err := io.ReadAll(req.Body)
+		var err error
+		body, err = io.ReadAll(req.Body)
 		_ = req.Body.Close()
 		if err != nil {
 			return nil, err
 		}
-		req = req.Clone(req.Context())
+	}
+	if req.URL.Scheme != "https" && !isLoopback(req.URL.Hostname()) {
+		return nil, fmt.Errorf("%s: %w", req.URL.Host, errInsecure)
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), attemptTime)
+	req = req.WithContext(ctx)
+	if req.Body != nil {
 		req.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	resp, err := g.next.RoundTrip(req)
+	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		cancel()
+		return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Host, err)
 	}
-	resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxBody}
+	resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxBody, cancel: cancel}
 	return resp, nil
 }
 
@@ -84,7 +88,13 @@ func isLoopback(host string) bool {
 // answer cut off at a convenient place can still be well-formed.
 type cappedBody struct {
 	io.ReadCloser
-	left int64
+	left   int64
+	cancel context.CancelFunc // ends the time of the attempt
+}
+
+func (b *cappedBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
 func (b *cappedBody) Read(p []byte) (int, error) {

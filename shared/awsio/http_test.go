@@ -60,8 +60,8 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 func TestPlainHTTPGoesToThisMachineOnly(t *testing.T) {
 	errDialed := errors.New("dialed")
 	client := newHTTPClient(1)
-	transport(client).Proxy = nil
-	transport(client).DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errDialed }
+	client.transport.Proxy = nil
+	client.transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errDialed }
 	for url, allowed := range map[string]bool{
 		"http://127.0.0.1:8080/":         true,
 		"http://127.1.2.3/":              true,

@@ -263,7 +263,7 @@ func TestCallsThatCannotWorkAreMadeOnce(t *testing.T) {
 func TestAHostThatDoesNotExistIsAskedForOnce(t *testing.T) {
 	aws := serve(t, works())
 	dials := 0
-	transport(aws.http).DialContext = func(_ context.Context, network, _ string) (net.Conn, error) {
+	aws.http.transport.DialContext = func(_ context.Context, network, _ string) (net.Conn, error) {
 		dials++
 		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}}
 	}

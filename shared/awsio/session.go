@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 
@@ -31,7 +30,7 @@ type AWS struct {
 	members     Members
 	credentials aws.CredentialsProvider
 	endpoint    *string
-	http        *http.Client
+	http        httpClient
 	pacers      *pacers
 
 	mu      sync.Mutex

@@ -3,9 +3,14 @@ package trigger
 import (
 	"fmt"
 	"regexp"
+	"sync"
 )
 
-var connection = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+// connection is made when it is first asked for: the functions that know nothing of
+// Proton do not pay for it.
+var connection = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+})
 
 // ParseConnectionChange reads the payload of an invocation that is about Proton's
 // environment account connections. These are known:
@@ -66,7 +71,7 @@ func parseConnectionCall(e envelope) (Trigger, error) {
 
 // named says whether the trigger names a connection.
 func (t Trigger) named() error {
-	if !connection.MatchString(t.Connection) {
+	if !connection().MatchString(t.Connection) {
 		return fmt.Errorf("%w: %q is not the id of an environment account connection", ErrUnreadable, brief(t.Connection))
 	}
 	return nil

@@ -300,11 +300,24 @@ func parseArtifactCall(e envelope, names []string) (Trigger, error) {
 // The constraints of the API's own model. What does not meet them is not a name
 // that CodeArtifact can have accepted.
 var (
-	account    = regexp.MustCompile(`^[0-9]{12}$`)
-	region     = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`)
-	domain     = regexp.MustCompile(`^[a-z][a-z0-9-]{0,48}[a-z0-9]$`)
-	repository = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,99}$`)
+	account    = form{regexp.MustCompile(`^[0-9]+$`), 12, 12}
+	region     = form{regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`), 1, 100}
+	domain     = form{regexp.MustCompile(`^[a-z][a-z0-9-]*[a-z0-9]$`), 2, 50}
+	repository = form{regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]+$`), 2, 100}
 )
+
+// form is what a name may look like, and how long it may be. A count in an
+// expression stands for as many copies, which every start of a function would pay
+// for: these took a tenth of it.
+type form struct {
+	pattern     *regexp.Regexp
+	least, most int
+}
+
+// MatchString tells whether a name has the form.
+func (f form) MatchString(name string) bool {
+	return f.least <= len(name) && len(name) <= f.most && f.pattern.MatchString(name)
+}
 
 // parameter returns the first of the named request parameters that is a string.
 // One that is there as something else does not count as left out.
