@@ -207,7 +207,11 @@ func (e *edges) graph(roots []string) *graph {
 			numbers[id] = uint32(len(kept)) //nolint:gosec // G115: see names
 		}
 	}
-	g := &graph{roots: make(map[string]uint32, len(roots))}
+	g := &graph{
+		roots: make(map[string]uint32, len(roots)),
+		// Room for the whole domain, so that it need not grow: most distances take a byte or two.
+		begin: make([]uint32, 0, e.len()), records: make([]byte, 0, len(e.text)+2*e.len()+2*len(e.list)),
+	}
 	for _, r := range roots {
 		visit(e.number(r))
 		g.roots[r] = numbers[e.number(r)] - 1

@@ -59,7 +59,7 @@ type observer struct {
 
 // listers is how many domains are read at the same time, so that one that answers
 // badly does not hold up the others, and the names of all are not held at once.
-const listers = 4
+const listers = 3
 
 // ObserveAll reads every repository that is in a domain of the account, or that
 // the account administers in a domain of another one. Where others says that the
