@@ -91,6 +91,8 @@ func (s *Stage) Deploy(mode, policy string, options ...Option) {
 	f := lambda.Function{Name: s.folder, Account: Home, Region: Region, Binary: binary, Env: map[string]string{
 		"ACCOUNT_ID": Home, "ENFORCEMENT_MODE": mode, "EVENT_BUS": Bus, "POLICY_FILE": file,
 		"ROLE_ARN": "arn:aws:iam::" + Home + ":role/portcullis",
+		// The rate of requests is not what these tests are about, and it would make them slow.
+		"READS_PER_SECOND": "0", "WRITES_PER_SECOND": "0",
 	}}
 	for _, o := range options {
 		o(&f)

@@ -475,6 +475,22 @@ func TestTimeThatPassesInLineIsSaidToHavePassedThere(t *testing.T) {
 				})
 			})
 		}
+		t.Run("the time of a call that had failed before", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				failing := false
+				_, session := slow(t, func(w http.ResponseWriter, r *http.Request) {
+					if failing {
+						answer(http.StatusServiceUnavailable, "{}")(w, r)
+						return
+					}
+					works()(w, r)
+				}, 0.03)
+				failing = true
+				if err := describe(t.Context(), session.Reads); Classify(err) != Unavailable {
+					t.Errorf("error %v, want what AWS answered", err)
+				}
+			})
+		})
 		t.Run("the time of the run", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, session := slow(t, works(), 0.01)

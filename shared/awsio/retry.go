@@ -115,10 +115,10 @@ func budget(stack *middleware.Stack) error {
 		out, metadata, err := next.HandleInitialize(call, in)
 		if err != nil && call.Err() != nil && ctx.Err() == nil {
 			switch {
-			case errors.As(err, &inLine{}):
-				err = fmt.Errorf("given up after %s: %w", limit, errOwnPace)
 			case met.last != nil:
 				err = fmt.Errorf("given up after %s: %w", limit, met.last)
+			case errors.As(err, &inLine{}):
+				err = fmt.Errorf("given up after %s: %w", limit, errOwnPace)
 			}
 		}
 		return out, metadata, err
