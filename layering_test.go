@@ -70,6 +70,12 @@ func rules() []rule {
 				return f.under("functions", "shared") && !f.under("shared/localaws") && !f.isTest() &&
 					within(imported, module+"/shared/localaws")
 			}),
+		forbid("what runs in Lambda looks for no person's credentials and reads no command line",
+			func(f sourceFile, imported string) bool {
+				return f.under("functions", "shared") && !f.under("shared/localaws") && !f.isTest() &&
+					(within(imported, "github.com/aws/aws-sdk-go-v2/config") || within(imported, "github.com/spf13/cobra") ||
+						within(imported, module+"/internal"))
+			}),
 		forbid("localaws imports nothing of ours but itself",
 			func(f sourceFile, imported string) bool {
 				return f.under("shared/localaws") && !f.isTest() &&
@@ -103,7 +109,7 @@ func forbid(sentence string, forbidden func(f sourceFile, imported string) bool)
 
 func undocumented(pkg []sourceFile) []string {
 	pkg = slices.DeleteFunc(slices.Clone(pkg), sourceFile.isTest)
-	if len(pkg) == 0 || !pkg[0].under("shared", "functions", "cmd") ||
+	if len(pkg) == 0 || !pkg[0].under("shared", "functions", "cmd", "internal") ||
 		slices.ContainsFunc(pkg, func(f sourceFile) bool { return f.Doc.Text() != "" }) {
 		return nil
 	}
@@ -215,6 +221,7 @@ func TestEveryRuleCanFail(t *testing.T) {
 		decision  = "a decision knows nothing of AWS"
 		controls  = "no control imports another"
 		lambda    = "nothing that runs in Lambda imports localaws"
+		person    = "what runs in Lambda looks for no person's credentials and reads no command line"
 		local     = "localaws imports nothing of ours but itself"
 		ended     = "only shared/protonconn/proton.go knows the client of a service that has ended"
 		comment   = "every package says in a comment what it is"
@@ -263,6 +270,17 @@ func TestEveryRuleCanFail(t *testing.T) {
 		},
 		"allows localaws in tests": {
 			"shared/externalconn/handler_test.go", importing("portcullis/shared/localaws"), nil,
+		},
+		"refuses the SDK's search for credentials in what runs in Lambda": {
+			"shared/awsio/person.go", importing("github.com/aws/aws-sdk-go-v2/config"),
+			[]string{"shared/awsio/person.go imports github.com/aws/aws-sdk-go-v2/config; rule: " + person},
+		},
+		"refuses what may search for them in what runs in Lambda": {
+			"functions/package-groups/main.go", importing("portcullis/internal/signin"),
+			[]string{"functions/package-groups/main.go imports portcullis/internal/signin; rule: " + person},
+		},
+		"allows the search in the command line": {
+			"cmd/portcullis/plan.go", importing("github.com/aws/aws-sdk-go-v2/config"), nil,
 		},
 		"refuses our own packages in localaws": {
 			"shared/localaws/codeartifact/service.go", importing("portcullis/shared/packagegroup"),

@@ -1,65 +1,129 @@
-// Command portcullis does by hand what Portcullis does on its own. So far it can
-// say whether a policy file is valid, and has a section for every control.
+// Command portcullis does by hand what Portcullis does on its own: it looks at an
+// account, judges what is there by the policy, and says what enforcement would
+// change; and it checks and tests a policy before anything depends on it.
 //
-// It reads files, and neither reads nor changes anything in AWS. What is wrong
-// goes to standard error. The exit status is 0 where all is well, 1 where
-// something was found, 2 where the command line was not understood.
+// Data goes to standard output, everything else to standard error. The exit
+// status is 0 where everything is compliant, 2 where there are violations, 3
+// where there is nothing worse than what could not be determined, and 1 where the
+// command could not do its work.
 //
-// Package policy says what a policy means.
+// There is one file for each command. What they have in common is in this one and
+// in terminal.go; what they say about AWS comes from the controls themselves, so
+// that what a person reads here is what a function would do.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
+
+	"portcullis/shared/policy"
 )
 
 // The exit statuses.
 const (
-	ok    = 0
-	found = 1
-	usage = 2
+	exitCompliant    = 0
+	exitError        = 1
+	exitViolations   = 2
+	exitUndetermined = 3
 )
 
-// A command is what the words of its name start.
-type command struct {
-	name      string // such as "policy check"
-	arguments string
-	summary   string
-	run       func(args []string, out, errs io.Writer) int
-}
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-func commands() []command {
-	return []command{
-		{"policy check", "[FILE]", "say whether a policy is valid and whole (" + defaultPolicy + ")", checkPolicy},
+// run is the whole program, with its arguments and streams given to it.
+func run(args []string, in io.Reader, out, errs io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.Execute()
+	var status exit
+	var problems policy.Problems
+	switch {
+	case err == nil:
+		return exitCompliant
+	case errors.As(err, &status):
+		return int(status)
+	case errors.As(err, &problems):
+		fmt.Fprintln(errs, err) // each line begins with the file, so that editors find the place
+		return exitError
+	default:
+		fmt.Fprintln(errs, "portcullis:", plain(err.Error()))
+		return exitError
 	}
 }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+// An exit is how a command ends that did its work and found something. There is
+// nothing to add to what it has printed.
+type exit int
 
-func run(args []string, out, errs io.Writer) int {
-	if slices.ContainsFunc(args, func(arg string) bool { return arg == "-h" || arg == "--help" }) {
-		help(out)
-		return ok
+func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "portcullis",
+		Short: "Keep the doors of an AWS software supply as the policy says",
+		Long: `Portcullis keeps the doors of an AWS organization's software supply as your
+policy says. This command does by hand what its functions do on events and on a
+schedule.
+
+Exit status: 0 compliant, 2 violations, 3 nothing worse than undetermined,
+1 the command could not do its work.`,
+		Example:       `  portcullis policy check`,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
 	}
-	for _, c := range commands() {
-		name := strings.Fields(c.name)
-		if len(args) >= len(name) && slices.Equal(args[:len(name)], name) {
-			return c.run(args[len(name):], out, errs)
+	root.SetVersionTemplate("portcullis {{.Version}}\n")
+	root.AddCommand(newPolicy(), newCompletion())
+	for _, c := range everyCommand(root) {
+		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misused(c, err) })
+		if check := c.Args; check != nil {
+			c.Args = func(c *cobra.Command, args []string) error { return misused(c, check(c, args)) }
+		}
+		if c.HasSubCommands() {
+			group(c)
 		}
 	}
-	if len(args) > 0 {
-		fmt.Fprintf(errs, "portcullis: there is no command %q\n", strings.Join(args, " "))
-	}
-	help(errs)
-	return usage
+	return root
 }
 
-func help(w io.Writer) {
-	fmt.Fprintln(w, "usage:")
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  portcullis %-24s %s\n", c.name+" "+c.arguments, c.summary)
+func everyCommand(c *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{c}
+	for _, child := range c.Commands() {
+		all = append(all, everyCommand(child)...)
+	}
+	return all
+}
+
+// misused is the error of a command line that was not understood.
+func misused(c *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w; `%s --help` shows how it is used", err, c.CommandPath())
+}
+
+// group has a command that only holds others show its help, which is an error
+// where a command was asked for that is not there.
+func group(c *cobra.Command) {
+	c.Args = cobra.ArbitraryArgs
+	c.SuggestionsMinimumDistance = 2
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			c.SetOut(c.ErrOrStderr())
+			_ = c.Help()
+			return exit(exitError)
+		}
+		err := fmt.Errorf("there is no command %q", c.CommandPath()+" "+args[0])
+		if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+			return fmt.Errorf("%w; did you mean %q?", err, c.CommandPath()+" "+strings.Join(like, "\" or \""+c.CommandPath()+" "))
+		}
+		return misused(c, err)
 	}
 }

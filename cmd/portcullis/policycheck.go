@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"portcullis/shared/policy"
+)
+
+func newPolicyCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Say whether a policy is valid and whole",
+		Long: `Say whether the functions of every control would start under a policy, and print
+the hash by which a Run Summary names it. Every mistake is told with its line and
+column, and what to write instead. Without FILE it is ` + defaultPolicy + `.
+
+What is accepted but probably not meant is a warning, such as a rule that an
+earlier one covers; warnings do not change the exit status.`,
+		Example: `  portcullis policy check
+  portcullis policy check proposal.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return checkPolicy(c, policyArgument(args))
+		},
+	}
+}
+
+func checkPolicy(c *cobra.Command, file string) error {
+	p, err := policy.Load(file)
+	if err != nil {
+		return err
+	}
+	for _, warning := range p.Warnings {
+		fmt.Fprintln(c.ErrOrStderr(), "warning:", warning)
+	}
+	if missing := missingSections(p); len(missing) > 0 {
+		for _, section := range missing {
+			fmt.Fprintf(c.ErrOrStderr(), "%s: %s\n", file, section)
+		}
+		return exit(exitError)
+	}
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s is valid; its hash is %s\n", file, p.Hash)
+	return err
+}
+
+// missingSections says what a policy lacks for all controls to start. The mode of a
+// control is not known here, so a section is asked for even where a deployment has
+// turned its control off.
+func missingSections(p *policy.Policy) []string {
+	var missing []string
+	for _, section := range []struct {
+		name, parameter string
+		there           bool
+	}{
+		{"external_connections", "ExternalConnectionsMode", p.ExternalConnections != nil},
+		{"package_groups", "PackageGroupsMode", p.PackageGroups != nil},
+		{"package_origins", "PackageOriginsMode", p.PackageOrigins != nil},
+		{"proton_connections", "ProtonConnectionsMode", p.ProtonConnections != nil},
+	} {
+		if !section.there {
+			missing = append(missing, fmt.Sprintf("section %s is missing: add it, because its control does not start without it unless %s is off", section.name, section.parameter))
+		}
+	}
+	return missing
+}
