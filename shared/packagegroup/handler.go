@@ -121,7 +121,7 @@ func section(p *policy.Policy) policy.PackageGroups {
 		for _, g := range p.PackageOrigins.Guards {
 			if g.Group != "" {
 				s.Keep = append(s.Keep, policy.KeepRule{
-					Place: g.Place, Line: g.Line, Reason: g.Package.URL + " is to resolve to it", Domains: g.Domains, Groups: []string{g.Group},
+					Place: g.Place, Line: g.Line, Column: g.Column, Reason: g.Package.URL + " is to resolve to it", Domains: g.Domains, Groups: []string{g.Group},
 				})
 			}
 		}

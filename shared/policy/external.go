@@ -17,8 +17,8 @@ type ExternalConnections struct {
 // Rule matches external connections of repositories. Its globs are those of [path.Match], case-sensitive;
 // * does not cross the / between domain and repository.
 type Rule struct {
-	Place string // where it stands, such as "external_connections.allow[0]"
-	Line  int    // of the file, from 1
+	Place        string // where it stands, such as "external_connections.allow[0]"
+	Line, Column int    // of the file, from 1
 
 	Repositories []string // globs on "domain/repository"
 	Connections  []string // globs on the connection name, such as "public:npmjs"
@@ -85,18 +85,19 @@ func (r *reader) externalConnections(v value) *ExternalConnections {
 			r.list(v, func(v value) { e.Waivers = append(e.Waivers, r.waiver(v, ids)) })
 		}},
 	)
+	r.shadowedRules(*e)
 	return e
 }
 
 func (r *reader) rule(v value) Rule {
-	rule := Rule{Place: v.place, Line: v.node.Line}
+	rule := Rule{Place: v.place, Line: v.node.Line, Column: v.node.Column}
 	r.mapping(v, r.ruleFields(&rule, optional)...)
 	return rule
 }
 
 // waiver reads one waiver. ids holds the line of each id given so far.
 func (r *reader) waiver(v value, ids map[string]int) Waiver {
-	w := Waiver{Rule: Rule{Place: v.place, Line: v.node.Line}, Term: Term{ID: v.place}}
+	w := Waiver{Rule: Rule{Place: v.place, Line: v.node.Line, Column: v.node.Column}, Term: Term{ID: v.place}}
 	r.mapping(v, append(r.ruleFields(&w.Rule, required), r.termFields(&w.Term, ids)...)...)
 	return w
 }

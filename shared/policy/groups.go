@@ -22,9 +22,9 @@ type PackageGroups struct {
 
 // KeepRule keeps package groups.
 type KeepRule struct {
-	Place  string // where it stands, such as "package_groups.keep[0]"
-	Line   int    // of the file, from 1
-	Reason string
+	Place        string // where it stands, such as "package_groups.keep[0]"
+	Line, Column int    // of the file, from 1
+	Reason       string
 
 	Domains []string // globs on the domain name; none: any domain
 	Groups  []string // patterns of groups, letter for letter; a trailing ** stands for anything
@@ -53,11 +53,12 @@ func (r *reader) packageGroups(v value) *PackageGroups {
 		field{"children", "children: keep, or children: prune", optional, func(v value) { g.PruneParents = r.choice(v, "keep", "prune") }},
 		field{"lookalikes", "lookalikes: keep, or lookalikes: ignore", optional, func(v value) { g.IgnoreLookalikes = r.choice(v, "keep", "ignore") }},
 	)
+	r.shadowedKeeps(*g)
 	return g
 }
 
 func (r *reader) keepRule(v value) KeepRule {
-	k := KeepRule{Place: v.place, Line: v.node.Line}
+	k := KeepRule{Place: v.place, Line: v.node.Line, Column: v.node.Column}
 	r.mapping(v,
 		field{"groups", `groups: ["/npm/acme/*"]`, required, func(v value) { k.Groups = r.names(v, r.groupPattern) }},
 		field{"domains", `domains: ["corp"]`, optional, func(v value) { k.Domains = r.names(v, r.domain) }},

@@ -14,7 +14,7 @@ import (
 const groupsHead = "version: 1\nlimits: {count: 10, share: 10%}\npackage_groups:\n"
 
 func TestReadsTheSectionOnPackageGroups(t *testing.T) {
-	p, err := policy.Parse("policy.yaml", []byte(groupsHead+`  min_age: 14d
+	p, err := parseAndHold(t, groupsHead+`  min_age: 14d
   grace: 36h
   keep:
     - groups: ["/npm/acme/*", "/maven/com.acme**"]
@@ -23,13 +23,13 @@ func TestReadsTheSectionOnPackageGroups(t *testing.T) {
   keep_tag: "team:owned"
   children: prune
   lookalikes: ignore
-`))
+`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &policy.PackageGroups{
 		MinAge: 14 * 24 * time.Hour, Grace: 36 * time.Hour, KeepTag: "team:owned", PruneParents: true, IgnoreLookalikes: true,
-		Keep: []policy.KeepRule{{Place: "package_groups.keep[0]", Line: 7, Reason: "reserved", Domains: []string{"corp*"}, Groups: []string{"/npm/acme/*", "/maven/com.acme**"}}},
+		Keep: []policy.KeepRule{{Place: "package_groups.keep[0]", Line: 7, Column: 7, Reason: "reserved", Domains: []string{"corp*"}, Groups: []string{"/npm/acme/*", "/maven/com.acme**"}}},
 	}
 	if diff := cmp.Diff(want, p.PackageGroups); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -37,7 +37,7 @@ func TestReadsTheSectionOnPackageGroups(t *testing.T) {
 }
 
 func TestPackageGroupsAreKeptUnlessThePolicySaysOtherwise(t *testing.T) {
-	p, err := policy.Parse("policy.yaml", []byte(groupsHead+"  min_age: 1h\n  grace: 1h\n"))
+	p, err := parseAndHold(t, groupsHead+"  min_age: 1h\n  grace: 1h\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestRefusesASectionOnPackageGroupsWith(t *testing.T) {
 		{"a scope with its @", "  min_age: 1d\n  grace: 1d\n  keep: [{groups: [\"/npm/@acme/*\"]}]\n", `6:20: group "/npm/@acme/*" can hold no package; write the scope without @, like /npm/acme/*`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := policy.Parse("policy.yaml", []byte(groupsHead+test.text))
+			_, err := parseAndHold(t, groupsHead+test.text)
 			var problems policy.Problems
 			if !errors.As(err, &problems) {
 				t.Fatalf("got %v", err)
@@ -83,7 +83,7 @@ func TestRefusesASectionOnPackageGroupsWith(t *testing.T) {
 
 func TestAKeepRuleTakesEveryEndingOfAPattern(t *testing.T) {
 	for _, group := range []string{"/*", "/**", "/npm/*", "/npm/acme~", "/npm/acme**", "/npm//ui$", "/maven/com.acme/billing-*", "/pypi//@x*"} {
-		p, err := policy.Parse("policy.yaml", []byte(groupsHead+"  min_age: 1d\n  grace: 1d\n  keep: [{groups: [\""+group+"\"]}]\n"))
+		p, err := parseAndHold(t, groupsHead+"  min_age: 1d\n  grace: 1d\n  keep: [{groups: [\""+group+"\"]}]\n")
 		if err != nil || len(p.Warnings) > 0 {
 			t.Errorf("%s: %v, %+v", group, err, p)
 		}

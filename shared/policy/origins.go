@@ -19,8 +19,8 @@ type PackageOrigins struct{ Guards []Guard }
 // Guard is what must hold for one package, whether or not it exists yet. Where several guards cover the same package
 // in the same domain, all of them must hold.
 type Guard struct {
-	Place string // where it stands, such as "package_origins.guard[0]"
-	Line  int    // of the file, from 1
+	Place        string // where it stands, such as "package_origins.guard[0]"
+	Line, Column int    // of the file, from 1
 
 	Package  Package
 	Domains  []string // globs on the domain name
@@ -67,7 +67,7 @@ func (r *reader) packageOrigins(v value) *PackageOrigins {
 }
 
 func (r *reader) guard(v value) Guard {
-	g := Guard{Place: v.place, Line: v.node.Line}
+	g := Guard{Place: v.place, Line: v.node.Line, Column: v.node.Column}
 	asks := false
 	require := func(restriction string) func(value) {
 		return func(v value) {

@@ -35,7 +35,7 @@ func TestReadsEveryKeyOfAGuard(t *testing.T) {
 `)
 	want := &policy.PackageOrigins{Guards: []policy.Guard{
 		{
-			Place: "package_origins.guard[0]", Line: 6,
+			Place: "package_origins.guard[0]", Line: 6, Column: 7,
 			Package: policy.Package{URL: "pkg:npm/%40acme/ui", Format: "npm", Namespace: "acme", Name: "ui"},
 			Domains: []string{"corp", "lab-*"}, Accounts: []string{"111122223333"}, Group: "/npm/acme/*",
 			Require: []policy.Requirement{
@@ -46,12 +46,12 @@ func TestReadsEveryKeyOfAGuard(t *testing.T) {
 			Reason: "Ours alone.",
 		},
 		{
-			Place: "package_origins.guard[1]", Line: 14,
+			Place: "package_origins.guard[1]", Line: 14, Column: 7,
 			Package: policy.Package{URL: "pkg:pypi/Acme_Core", Format: "pypi", Name: "acme-core"},
 			Domains: []string{"*"}, Require: []policy.Requirement{{Restriction: "EXTERNAL_UPSTREAM"}},
 		},
 		{
-			Place: "package_origins.guard[2]", Line: 17,
+			Place: "package_origins.guard[2]", Line: 17, Column: 7,
 			Package: policy.Package{URL: "pkg:maven/com.acme/billing", Format: "maven", Namespace: "com.acme", Name: "billing"},
 			Domains: []string{"corp"}, Group: "/maven/com.acme~",
 		},
@@ -238,7 +238,7 @@ func TestRefusesAGuardWith(t *testing.T) {
 			`5:16: package "pkg:npm/%40acme/*" is a pattern, but a guard is about one package; write one package of those that are meant; it need not exist`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := policy.Parse("policy.yaml", []byte(test.text))
+			_, err := parseAndHold(t, test.text)
 			var problems policy.Problems
 			if !errors.As(err, &problems) {
 				t.Fatalf("error %v", err)

@@ -36,7 +36,7 @@ const (
 
 func parse(t *testing.T, text string) *policy.Policy {
 	t.Helper()
-	p, err := policy.Parse("policy.yaml", []byte(text))
+	p, err := parseAndHold(t, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,26 +131,26 @@ external_connections:
 		ExternalConnections: &policy.ExternalConnections{
 			Allow: []policy.Rule{
 				{
-					Place: "external_connections.allow[0]", Line: 11,
+					Place: "external_connections.allow[0]", Line: 11, Column: 7,
 					Repositories: []string{"corp/npm-store", "corp/npm-[a-c]?"}, Connections: []string{"public:npmjs"},
 					Accounts: []string{"111122223333"}, Reason: "The one gateway for npm.",
 				},
 				{
-					Place: "external_connections.allow[1]", Line: 17,
+					Place: "external_connections.allow[1]", Line: 17, Column: 7,
 					Repositories: []string{"corp/*"}, Connections: []string{"public:maven-*"},
 				},
 			},
 			Waivers: []policy.Waiver{
 				{
 					Rule: policy.Rule{
-						Place: "external_connections.waivers[0]", Line: 19,
+						Place: "external_connections.waivers[0]", Line: 19, Column: 7,
 						Repositories: []string{"corp/legacy-*"}, Connections: []string{"public:pypi"}, Reason: "Old.",
 					},
 					Term: policy.Term{ID: "npm-legacy", Owner: "team-web@example.com", Expires: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)},
 				},
 				{
 					Rule: policy.Rule{
-						Place: "external_connections.waivers[1]", Line: 25,
+						Place: "external_connections.waivers[1]", Line: 25, Column: 7,
 						Repositories: []string{"*/*"}, Connections: []string{"public:pypi"}, Reason: "Older.",
 					},
 					Term: policy.Term{ID: "external_connections.waivers[1]", Owner: "team-web@example.com", Expires: time.Date(2027, 1, 31, 11, 0, 0, 0, time.UTC)},

@@ -21,9 +21,9 @@ type ProtonConnections struct {
 
 // Approval matches environment account connections.
 type Approval struct {
-	Place  string // where it stands, such as "proton_connections.approve[0]"
-	Line   int    // of the file, from 1
-	Reason string
+	Place        string // where it stands, such as "proton_connections.approve[0]"
+	Line, Column int    // of the file, from 1
+	Reason       string
 
 	EnvironmentAccounts []string // ids of the accounts that asked
 	ManagementAccounts  []string // ids of the accounts that they asked; not those of AWS Organizations
@@ -67,7 +67,7 @@ func (r *reader) protonConnections(v value) *ProtonConnections {
 	r.mapping(v,
 		field{"approve", "a list of approvals, or approve: [] to approve nothing", required, func(v value) {
 			r.list(v, func(v value) {
-				a := Approval{Place: v.place, Line: v.node.Line}
+				a := Approval{Place: v.place, Line: v.node.Line, Column: v.node.Column}
 				r.mapping(v, r.approvalFields(&a, optional)...)
 				p.Approve = append(p.Approve, a)
 			})
@@ -75,7 +75,7 @@ func (r *reader) protonConnections(v value) *ProtonConnections {
 		field{"waivers", "a list of waivers, or remove the key", optional, func(v value) {
 			ids := map[string]int{}
 			r.list(v, func(v value) {
-				w := ConnectionWaiver{Approval: Approval{Place: v.place, Line: v.node.Line}, Term: Term{ID: v.place}}
+				w := ConnectionWaiver{Approval: Approval{Place: v.place, Line: v.node.Line, Column: v.node.Column}, Term: Term{ID: v.place}}
 				r.mapping(v, append(r.approvalFields(&w.Approval, required), r.termFields(&w.Term, ids)...)...)
 				p.Waivers = append(p.Waivers, w)
 			})
@@ -84,6 +84,7 @@ func (r *reader) protonConnections(v value) *ProtonConnections {
 		field{"pending_after", "pending_after: 30d (days, or hours as in 36h; at least 1h)", required, func(v value) { p.PendingAfter = r.duration(v) }},
 		field{"connected", "connected: report, or connected: delete", optional, func(v value) { p.DeleteConnected = r.choice(v, "report", "delete") }},
 	)
+	r.shadowedApprovals(*p)
 	return p
 }
 

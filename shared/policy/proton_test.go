@@ -38,14 +38,14 @@ func TestReadsTheSectionOnProtonConnections(t *testing.T) {
 	want := &policy.ProtonConnections{
 		RejectedAfter: 7 * 24 * time.Hour, PendingAfter: 30 * 24 * time.Hour, DeleteConnected: true,
 		Approve: []policy.Approval{{
-			Place: "proton_connections.approve[0]", Line: 8, Reason: "Production.",
+			Place: "proton_connections.approve[0]", Line: 8, Column: 7, Reason: "Production.",
 			EnvironmentAccounts: []string{"222222222222"}, ManagementAccounts: []string{"111111111111", "333333333333"},
 			Environments: []string{"prod-*"}, Roles: []string{"arn:aws:iam::222222222222:role/service-role/proton-*"},
 			CodebuildRoles: []string{"arn:aws:iam::222222222222:role/a+b=c,d.e@f-*"},
 		}},
 		Waivers: []policy.ConnectionWaiver{{
 			Approval: policy.Approval{
-				Place: "proton_connections.waivers[0]", Line: 15, Reason: "The trial.",
+				Place: "proton_connections.waivers[0]", Line: 15, Column: 7, Reason: "The trial.",
 				EnvironmentAccounts: []string{"222222222222"}, ManagementAccounts: []string{"111111111111"}, Environments: []string{"lab"},
 			},
 			Term: policy.Term{ID: "lab", Owner: "team-web@example.com", Expires: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)},
@@ -100,7 +100,7 @@ func TestRefusesASectionOnProtonConnectionsWith(t *testing.T) {
 		{"an id for an approval", ends + approve + ", connections: [x]}\n", `7:108: unknown key "connections"; the names here are "environment_accounts", "management_accounts", "environments", "roles", "codebuild_roles", "reason"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := policy.Parse("policy.yaml", []byte(protonHead+test.text))
+			_, err := parseAndHold(t, protonHead+test.text)
 			var problems policy.Problems
 			if !errors.As(err, &problems) {
 				t.Fatalf("got %v", err)

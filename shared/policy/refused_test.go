@@ -366,7 +366,7 @@ func TestRefusesAFileWith(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := policy.Parse("policy.yaml", []byte(test.text))
+			p, err := parseAndHold(t, test.text)
 			var problems policy.Problems
 			if !errors.As(err, &problems) {
 				t.Fatalf("error %v, want Problems", err)
