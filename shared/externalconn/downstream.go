@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"sort"
 )
@@ -88,6 +89,36 @@ func (g *graph) record(id uint32) (name, draws []byte) {
 	return record[:length], record[length:]
 }
 
+// all yields each upstream with each repository that draws from it.
+func (g *graph) all() iter.Seq2[string, string] {
+	return func(yield func(upstream, repo string) bool) {
+		for id := range g.begin {
+			for to := range g.draws(uint32(id)) { //nolint:gosec // G115: see names
+				if !yield(string(g.name(uint32(id))), string(g.name(to))) { //nolint:gosec // G115: see names
+					return
+				}
+			}
+		}
+	}
+}
+
+// draws yields those that draw from a repository.
+func (g *graph) draws(of uint32) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		_, draws := g.record(of)
+		count, n := binary.Uvarint(draws)
+		for id := int64(of); count > 0; count-- {
+			draws = draws[n:]
+			var distance int64
+			distance, n = binary.Varint(draws)
+			id += distance
+			if !yield(uint32(id)) { //nolint:gosec // G115: see names
+				return
+			}
+		}
+	}
+}
+
 // reached returns the repositories that draw from any of the given ones, directly
 // or over others, and the given ones themselves. It knows roots only.
 func (g *graph) reached(roots ...string) set {
@@ -105,14 +136,8 @@ func (g *graph) reached(roots ...string) set {
 		}
 	}
 	for ; len(queue) > 0; queue = queue[1:] {
-		_, draws := g.record(queue[0])
-		count, n := binary.Uvarint(draws)
-		for id := int64(queue[0]); count > 0; count-- {
-			draws = draws[n:]
-			var distance int64
-			distance, n = binary.Varint(draws)
-			id += distance
-			visit(uint32(id)) //nolint:gosec // G115: see names
+		for id := range g.draws(queue[0]) {
+			visit(id)
 		}
 	}
 	return seen

@@ -3,9 +3,11 @@ package externalconn
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
 
+	"portcullis/shared/awsio"
 	"portcullis/shared/control"
 	"portcullis/shared/function"
 	"portcullis/shared/policy"
@@ -50,7 +52,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		r := why.Repository
 		seen = ObserveOne(look, read, run.Scope, Name{Owner: r.Owner, Domain: r.Domain, Repo: r.Name})
 	}
-	plan := Decide(seen, rules, clock.Now())
+	plan := seen.Judge(h.Policy, clock.Now())
 	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0, &actor{
 		read: read, write: codeartifact.NewFromConfig(run.Session.Writes), scope: run.Scope, policy: rules, clock: clock,
 	})
@@ -58,4 +60,16 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		run.Waiver(w.Term)
 	}
 	return run.Finish(ctx)
+}
+
+// Look reads everything in scope, and says what the policy makes of it: what a
+// sweep of the function does, for a person who looks into this account alone.
+func Look(ctx context.Context, s *awsio.Session, scope control.Scope, p *policy.Policy) (Observation, control.Plan) {
+	o := ObserveAll(ctx, codeartifact.NewFromConfig(s.Reads), scope, nil)
+	return o, o.Judge(p, s.Clock.Now())
+}
+
+// Judge says what a policy makes of an observation.
+func (o Observation) Judge(p *policy.Policy, now time.Time) control.Plan {
+	return Decide(o, *p.ExternalConnections, now)
 }

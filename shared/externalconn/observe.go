@@ -17,17 +17,17 @@ import (
 
 // Observation is what one run read.
 type Observation struct {
-	Scope control.Scope
+	Scope control.Scope `json:"scope"`
 
 	// Connected are the repositories that were read completely and have an
 	// external connection.
-	Connected []Repository
+	Connected []Repository `json:"connected"`
 
 	// Unconnected counts the repositories that were read completely and have none.
-	Unconnected int
+	Unconnected int `json:"unconnected"`
 
 	// Downstream is nil where only a single repository was looked at.
-	Downstream *Downstream
+	Downstream *Downstream `json:"downstream"`
 
 	// LeftToOwner counts the repositories that the account administers in domains
 	// whose owners are swept by themselves. They were not looked at.
@@ -35,14 +35,14 @@ type Observation struct {
 
 	// Unread is everything that could not be read. The observation is complete
 	// only if it is empty.
-	Unread []Unread
+	Unread []Unread `json:"unread"`
 }
 
 // Unread is a part of the scope that nothing is known about.
 type Unread struct {
-	Resource string // ARN of the repository, the domain or the account
-	Class    awsio.Class
-	Reason   string
+	Resource string      `json:"resource"` // ARN of the repository, the domain or the account
+	Class    awsio.Class `json:"code"`
+	Reason   string      `json:"reason"`
 }
 
 // observer reads the state of one account and Region. It reads one domain after

@@ -3,12 +3,16 @@ package packagegroup
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Domain identifies a domain within a Region.
-type Domain struct{ Owner, Name string }
+type Domain struct {
+	Owner string `json:"owner"`
+	Name  string `json:"name"`
+}
 
 // Root is the pattern of the group that every domain has and that cannot be
 // deleted: https://docs.aws.amazon.com/codeartifact/latest/ug/package-groups.html
@@ -60,9 +64,22 @@ func (g Group) blocks() bool {
 
 // Tree is all groups of one domain.
 type Tree struct {
-	Domain   Domain
-	Groups   map[string]Group    // by pattern
-	Children map[string][]string // patterns of the direct children, by pattern
+	Domain   Domain              `json:"domain"`
+	Groups   map[string]Group    `json:"groups"` // by pattern
+	Children map[string][]string `json:"-"`      // patterns of the direct children, by pattern, sorted; see adopt
+}
+
+// adopt finds the children of each group by what the groups say of their parents.
+func (t *Tree) adopt() {
+	t.Children = map[string][]string{}
+	for _, g := range t.Groups {
+		if g.Pattern != Root {
+			t.Children[g.Parent] = append(t.Children[g.Parent], g.Pattern)
+		}
+	}
+	for _, children := range t.Children {
+		slices.Sort(children)
+	}
 }
 
 // ancestor says whether the group of pattern a is above that of pattern b, or the

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
 
+	"portcullis/shared/awsio"
 	"portcullis/shared/control"
 	"portcullis/shared/function"
 	"portcullis/shared/policy"
@@ -44,15 +45,26 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	look, begin, cancel := control.Phases(ctx)
 	defer cancel()
-	o := observer{
-		api: codeartifact.NewFromConfig(run.Session.Reads), scope: run.Scope, clock: run.Session.Clock,
-		policy: section(h.Policy), claims: claims(h.Policy),
-	}
-	seen := o.all(look)
-	plan := Decide(seen, o.policy, o.clock.Now())
+	seen, plan := Look(look, run.Session, run.Scope, h.Policy)
+	o := newObserver(run.Session, run.Scope, h.Policy)
 	run.CarryOut(ctx, begin, plan, complete(plan), newActor(o, codeartifact.NewFromConfig(run.Session.Writes)))
 	run.Summary.Details = tally(plan, seen, o.policy, o.clock.Now())
 	return run.Finish(ctx)
+}
+
+// Look reads everything in scope, and says what the policy makes of it. It is what
+// a sweep of the function does, and what a person sees by hand.
+func Look(ctx context.Context, s *awsio.Session, scope control.Scope, p *policy.Policy) (Observation, control.Plan) {
+	o := newObserver(s, scope, p)
+	seen := o.all(ctx)
+	return seen, Decide(seen, o.policy, o.clock.Now())
+}
+
+func newObserver(s *awsio.Session, scope control.Scope, p *policy.Policy) observer {
+	return observer{
+		api: codeartifact.NewFromConfig(s.Reads), scope: scope, clock: s.Clock,
+		policy: section(p), claims: claims(p),
+	}
 }
 
 // complete says that every group was judged.

@@ -21,34 +21,35 @@ import (
 
 // Observation is what one run read.
 type Observation struct {
-	Scope   control.Scope
-	Domains []Seen   // each domain whose groups were listed to the end
-	Unread  []Unread // what could not be read; the observation is complete only if it is empty
+	Scope   control.Scope `json:"scope"`
+	Domains []Seen        `json:"domains"` // each domain whose groups were listed to the end
+	Unread  []Unread      `json:"unread"`  // what could not be read; the observation is complete only if it is empty
 
 	// Only restricts what is decided to one pattern, for a second reading. The
 	// whole tree is needed all the same.
-	Only string
+	Only string `json:"only,omitempty"`
 }
 
 // Seen is one domain.
 type Seen struct {
-	Tree  Tree
-	Close map[string]Close // the groups that were looked at closely, by pattern
+	Tree   Tree              `json:"tree"`
+	Close  map[string]Close  `json:"close"`  // the groups that were looked at closely, by pattern
+	Claims map[string]string `json:"claims"` // by package of package_origins that was asked about: the pattern of the group that it resolves to
 }
 
 // Close is a close look at one group.
 type Close struct {
-	Unread  *Unread // the look failed; the other fields say nothing
-	Package string  // a package that is associated with the group; empty if there is none
-	Tags    map[string]string
-	Claim   string // a named package that resolves to the group; empty if none does
+	Unread  *Unread           `json:"unread,omitempty"` // the look failed; the other fields say nothing
+	Package string            `json:"package"`          // a package that is associated with the group; empty if there is none
+	Tags    map[string]string `json:"tags"`
+	Claim   string            `json:"claim"` // a named package that resolves to the group; empty if none does
 }
 
 // Unread is a part of the scope that nothing is known about.
 type Unread struct {
-	Resource string // ARN of the group, the domain or the account
-	Class    awsio.Class
-	Reason   string
+	Resource string      `json:"resource"` // ARN of the group, the domain or the account
+	Class    awsio.Class `json:"code"`
+	Reason   string      `json:"reason"`
 }
 
 // Claim is a package that the policy names elsewhere. The group that it resolves
@@ -160,7 +161,7 @@ func (o *observer) domain(ctx context.Context, d Domain, only string) (*Seen, *U
 	if candidates == nil {
 		return seen, nil
 	}
-	claimed, err := o.claimed(ctx, d)
+	resolved, err := o.claimed(ctx, d)
 	if err != nil {
 		u := o.unread(ctx, o.arn(d, "domain/"+d.Name), "it is not known which groups the packages of package_origins resolve to", err)
 		for _, pattern := range candidates {
@@ -168,6 +169,8 @@ func (o *observer) domain(ctx context.Context, d Domain, only string) (*Seen, *U
 		}
 		return seen, nil
 	}
+	seen.Claims = resolved
+	claimed := claimants(resolved)
 	var mu sync.Mutex
 	var workers errgroup.Group
 	workers.SetLimit(lookers)
@@ -206,7 +209,7 @@ func (o *observer) tree(ctx context.Context, d Domain) (Tree, error) {
 	if err != nil {
 		return Tree{}, err
 	}
-	t := Tree{Domain: d, Groups: map[string]Group{}, Children: map[string][]string{}}
+	t := Tree{Domain: d, Groups: map[string]Group{}}
 	for _, s := range list.Items() {
 		g, err := readGroup(s)
 		// Tags are read and written by the ARN, packages by the pattern. How the ARN of a
@@ -230,16 +233,11 @@ func (o *observer) tree(ctx context.Context, d Domain) (Tree, error) {
 		if _, ok := t.Groups[g.Parent]; !ok && g.Pattern != Root {
 			return Tree{}, fmt.Errorf("package group %q: %w", g.Pattern, awsio.ErrMalformed(fmt.Sprintf("its parent %q is not in the list", g.Parent)))
 		}
-		if g.Pattern != Root {
-			t.Children[g.Parent] = append(t.Children[g.Parent], g.Pattern)
-		}
 	}
 	if _, ok := t.Groups[Root]; !ok {
 		return Tree{}, awsio.ErrMalformed("the list lacks the group /*, which every domain has")
 	}
-	for _, children := range t.Children {
-		slices.Sort(children)
-	}
+	t.adopt()
 	return t, nil
 }
 
@@ -282,8 +280,17 @@ func readControls(c *types.PackageGroupOriginConfiguration) (map[string]Control,
 	return controls, nil
 }
 
-// claimed returns the packages that the policy names, by the pattern of the group
-// that they resolve to.
+// claimants returns one package for each group that any resolves to.
+func claimants(resolved map[string]string) map[string]string {
+	claimed := map[string]string{}
+	for _, pkg := range slices.Backward(slices.Sorted(maps.Keys(resolved))) {
+		claimed[resolved[pkg]] = pkg
+	}
+	return claimed
+}
+
+// claimed returns the pattern of the group that each package resolves to which the
+// policy names.
 func (o *observer) claimed(ctx context.Context, d Domain) (map[string]string, error) {
 	claimed := map[string]string{}
 	var mu sync.Mutex
@@ -308,7 +315,7 @@ func (o *observer) claimed(ctx context.Context, d Domain) (map[string]string, er
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			claimed[*g.Pattern] = c.Package
+			claimed[c.Package] = *g.Pattern
 			return nil
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
 
+	"portcullis/shared/awsio"
 	"portcullis/shared/control"
 	"portcullis/shared/function"
 	"portcullis/shared/policy"
@@ -143,15 +144,16 @@ func (h *Handler) run(ctx context.Context, why trigger.Trigger, domains []string
 	}
 	look, begin, cancel := control.Phases(ctx)
 	defer cancel()
-	rules, read := *h.Policy.PackageOrigins, codeartifact.NewFromConfig(run.Session.Reads)
+	rules := *h.Policy.PackageOrigins
 
 	var seen Observation
+	var plan control.Plan
 	if run.Sweep {
-		seen = ObserveAll(look, read, run.Scope, rules)
+		seen, plan = Look(look, run.Session, run.Scope, h.Policy)
 	} else {
-		seen = ObserveDomains(look, read, run.Scope, domains, rules)
+		seen = ObserveDomains(look, codeartifact.NewFromConfig(run.Session.Reads), run.Scope, domains, rules)
+		plan = Decide(seen, rules)
 	}
-	plan := Decide(seen, rules)
 	for _, f := range plan.Findings {
 		if f.Verdict == control.Compliant {
 			for _, note := range f.Notes {
@@ -162,4 +164,11 @@ func (h *Handler) run(ctx context.Context, why trigger.Trigger, domains []string
 	}
 	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0, nil)
 	return run.Finish(ctx)
+}
+
+// Look reads everything in scope, and says what the policy makes of it. It is what
+// a sweep of the function does, and what a person sees by hand.
+func Look(ctx context.Context, s *awsio.Session, scope control.Scope, p *policy.Policy) (Observation, control.Plan) {
+	o := ObserveAll(ctx, codeartifact.NewFromConfig(s.Reads), scope, *p.PackageOrigins)
+	return o, Decide(o, *p.PackageOrigins)
 }

@@ -18,18 +18,18 @@ import (
 
 // Observation is what one run read.
 type Observation struct {
-	Scope control.Scope
+	Scope control.Scope `json:"scope"`
 
 	// Domains are the names of all domains that the account owns. Nil where the
 	// list was not read to its end or has an entry that cannot be right, and where only some domains were looked at.
-	Domains []string
+	Domains []string `json:"domains"`
 
 	// Packages are those of which everything that a guard asks about was read.
-	Packages []Resolved
+	Packages []Resolved `json:"packages"`
 
 	// Unread is everything that could not be read. The observation is complete
 	// only if it is empty.
-	Unread []Unread
+	Unread []Unread `json:"unread"`
 }
 
 // Resolved is a package in one domain of the account, and what guards it there.
@@ -62,16 +62,16 @@ type Restriction struct {
 	From string `json:"from"` // pattern of the group whose setting it is
 
 	// Repositories are those that ALLOW_SPECIFIC_REPOSITORIES allows. They are
-	// read only where a guard asks about them.
+	// read only where a guard asks about them, and nil where they were not.
 	Repositories []string `json:"-"`
 }
 
 // Unread is a part of the scope that nothing is known about.
 type Unread struct {
-	Resource string // ARN of the domain, or of all domains of the account
-	Subject  string // package URL; empty for the list of domains
-	Class    awsio.Class
-	Reason   string
+	Resource string      `json:"resource"` // ARN of the domain, or of all domains of the account
+	Subject  string      `json:"subject"`  // package URL; empty for the list of domains
+	Class    awsio.Class `json:"code"`
+	Reason   string      `json:"reason"`
 }
 
 // observer reads the state of one account and Region.
@@ -304,7 +304,12 @@ func (o *observer) allowed(ctx context.Context, l list) ([]string, error) {
 		}
 		return out.AllowedRepositories, out.NextToken, nil
 	})
-	return slices.Sorted(slices.Values(names.Items())), err
+	if err != nil {
+		return nil, err
+	}
+	allowed := append([]string{}, names.Items()...) // never nil
+	slices.Sort(allowed)
+	return allowed, nil
 }
 
 // unread notes a part of the scope that nothing is known about.

@@ -11,6 +11,7 @@
 package policy
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -61,6 +62,45 @@ func (e *EnforceOn) Covers(account, domain string) bool {
 		return (len(a.Domains) == 0 || domain != "" && matchAny(a.Domains, domain)) &&
 			(len(a.Accounts) == 0 || slices.Contains(a.Accounts, account))
 	})
+}
+
+// Location is where a rule stands.
+type Location struct {
+	Place        string // such as "external_connections.allow[0]"
+	Line, Column int    // of the file, from 1
+}
+
+// Rules returns where the rules, waivers, guards and approvals of all sections stand, in the order of the file.
+func (p *Policy) Rules() []Location {
+	var list []Location
+	if e := p.ExternalConnections; e != nil {
+		for _, r := range e.Allow {
+			list = append(list, Location{r.Place, r.Line, r.Column})
+		}
+		for _, w := range e.Waivers {
+			list = append(list, Location{w.Place, w.Line, w.Column})
+		}
+	}
+	if g := p.PackageGroups; g != nil {
+		for _, k := range g.Keep {
+			list = append(list, Location{k.Place, k.Line, k.Column})
+		}
+	}
+	if o := p.PackageOrigins; o != nil {
+		for _, g := range o.Guards {
+			list = append(list, Location{g.Place, g.Line, g.Column})
+		}
+	}
+	if c := p.ProtonConnections; c != nil {
+		for _, a := range c.Approve {
+			list = append(list, Location{a.Place, a.Line, a.Column})
+		}
+		for _, w := range c.Waivers {
+			list = append(list, Location{w.Place, w.Line, w.Column})
+		}
+	}
+	slices.SortFunc(list, func(a, b Location) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
+	return list
 }
 
 // Load reads the policy file at path. What is wrong inside the file is returned as in Parse.

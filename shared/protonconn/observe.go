@@ -11,27 +11,27 @@ import (
 
 // Observation is what one run read.
 type Observation struct {
-	Scope control.Scope
+	Scope control.Scope `json:"scope"`
 
 	// Sides holds the connections of each side that was listed to the end.
-	Sides map[Side][]Connection
+	Sides map[Side][]Connection `json:"sides"`
 
 	// Users are the names of the environments that use a connection, by its id. Nil
 	// means that they were not read.
-	Users map[string][]string
+	Users map[string][]string `json:"users"`
 
-	Unread []Unread // what could not be read; the observation is complete only if it is empty
-	Gone   *Unread  // Proton is not there any more, and nothing was read
+	Unread []Unread `json:"unread"`         // what could not be read; the observation is complete only if it is empty
+	Gone   *Unread  `json:"gone,omitempty"` // Proton is not there any more, and nothing was read
 
-	Only string // restricts what is decided to one connection, by its id
+	Only string `json:"only,omitempty"` // restricts what is decided to one connection, by its id
 }
 
 // Unread is a part of the scope that nothing is known about.
 type Unread struct {
-	Resource string
-	Side     Side
-	Code     string
-	Reason   string
+	Resource string `json:"resource"`
+	Side     Side   `json:"side"`
+	Code     string `json:"code"`
+	Reason   string `json:"reason"`
 }
 
 // Observe reads the connections of an account, on the given sides. Which
