@@ -8,19 +8,23 @@
 // command could not do its work.
 //
 // There is one file for each command. What they have in common is in this one and
-// in terminal.go; what they say about AWS comes from the controls themselves, so
+// in aws.go; what they say about AWS comes from the controls themselves, so
 // that what a person reads here is what a function would do.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"portcullis/internal/present"
 	"portcullis/shared/policy"
 )
 
@@ -41,7 +45,9 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
-	err := root.Execute()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := root.ExecuteContext(ctx)
 	var status exit
 	var problems policy.Problems
 	switch {
@@ -53,7 +59,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		fmt.Fprintln(errs, err) // each line begins with the file, so that editors find the place
 		return exitError
 	default:
-		fmt.Fprintln(errs, "portcullis:", plain(err.Error()))
+		fmt.Fprintln(errs, "portcullis:", present.Plain(err.Error()))
 		return exitError
 	}
 }
@@ -80,7 +86,7 @@ Exit status: 0 compliant, 2 violations, 3 nothing worse than undetermined,
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("portcullis {{.Version}}\n")
-	root.AddCommand(newPolicy(), newCompletion())
+	root.AddCommand(newPlan(), newPolicy(), newCompletion())
 	for _, c := range everyCommand(root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misused(c, err) })
 		if check := c.Args; check != nil {

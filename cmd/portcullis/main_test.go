@@ -20,6 +20,8 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireUniqueNames: true, RequireExplicitExec: true,
+		Setup:         emptyHome,
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"world": world, "exits": exits, "met": met, "unwritten": unwritten, "scrubbed": scrubbed},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "", // writes what is printed into the scripts; read the difference
 	})
 }

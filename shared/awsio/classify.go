@@ -157,14 +157,18 @@ func Failure(ctx context.Context, what string, err error) (Class, string) {
 	if ctx.Err() != nil {
 		class = Deadline
 	}
+	if ctx.Value(byHand{}) != nil {
+		return class, explain(what, err, nextStepByHand(class))
+	}
 	return class, Explain(what, err, class)
 }
 
 // Explain says what could not be done and why, in one line that ends with what a
 // person can do about it, where there is something.
-func Explain(what string, err error, class Class) string {
+func Explain(what string, err error, class Class) string { return explain(what, err, nextStep(class)) }
+
+func explain(what string, err error, next string) string {
 	reason := fmt.Sprintf("%s: %s", what, strings.ReplaceAll(err.Error(), "\n", "; "))
-	next := nextStep(class)
 	if errors.Is(err, errOwnPace) {
 		next = "raise the cap if the account's builds leave room for it; the next sweep tries again"
 	}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"portcullis/internal/present"
+	"portcullis/internal/signin"
+)
+
+// awsFlags are the options of every command that calls AWS, as the AWS CLI has
+// them.
+type awsFlags struct{ options signin.Options }
+
+func (f *awsFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.options.Profile, "profile", "", "profile with the credentials, of ~/.aws/config")
+	c.Flags().StringSliceVar(&f.options.Regions, "region", nil, "Region to look at; may be given several times")
+	c.Flags().StringVar(&f.options.Endpoint, "endpoint-url", "", "where AWS is, for tests and private endpoints")
+}
+
+func (f *awsFlags) signIn(ctx context.Context, c *cobra.Command) (*signin.Login, error) {
+	if in := c.InOrStdin(); present.IsTerminal(in) {
+		f.options.Token = func() (string, error) { return askToken(in, c.ErrOrStderr()) }
+	}
+	return signin.In(ctx, f.options)
+}
+
+func askToken(in io.Reader, errs io.Writer) (string, error) {
+	fmt.Fprint(errs, "MFA code: ")
+	line, err := bufio.NewReader(in).ReadString('\n')
+	return strings.TrimSpace(line), err
+}

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"portcullis/internal/estate"
+	"portcullis/internal/present"
+	"portcullis/shared/awsio"
+	"portcullis/shared/control"
+	"portcullis/shared/policy"
+)
+
+type planCommand struct {
+	aws    awsFlags
+	policy string
+	only   []string
+	output string
+	save   string
+	all    bool
+}
+
+func newPlan() *cobra.Command {
+	p := &planCommand{}
+	c := &cobra.Command{
+		Use:   "plan [CONTROL...]",
+		Short: "Say what stands against the policy, and what enforcement would do",
+		Long: `Look at an account, judge what is there by the policy, and say what enforcement
+would do about it. It reads and cannot write. Without a CONTROL it is all of them:
+` + strings.Join(controlNames(), ", ") + `.
+
+Credentials and Regions are found as the AWS CLI finds them. What is judged is
+always read to the end; --only chooses what is shown of it and what the exit
+status is about. --save keeps what was seen, so that a changed policy can be
+tried on it without AWS.
+
+Exit status: 0 compliant, 2 violations, 3 nothing worse than undetermined,
+1 the command could not do its work. That AWS Proton is gone does not count,
+unless there is nothing else.`,
+		Example: `  portcullis plan
+  portcullis plan --profile audit --region eu-west-1 --region us-east-1
+  portcullis plan external-connections --only 'corp/*' --output json
+  portcullis plan --save estate.json
+  portcullis plan --output markdown > plan.md`,
+		ValidArgs: controlNames(),
+		RunE: func(c *cobra.Command, args []string) error {
+			return p.run(c, args)
+		},
+	}
+	p.aws.add(c)
+	c.Flags().StringVar(&p.policy, "policy", defaultPolicy, "policy to judge by")
+	c.Flags().StringArrayVar(&p.only, "only", nil, "show only what this matches: an ARN, a name such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
+	c.Flags().StringVar(&p.output, "output", "text", "text, json or markdown")
+	c.Flags().StringVar(&p.save, "save", "", "keep what was seen in this file")
+	c.Flags().BoolVar(&p.all, "all", false, "list what is compliant, too")
+	complete(c, "output", "text", "json", "markdown")
+	return c
+}
+
+// complete has a shell offer the values of an option.
+func complete(c *cobra.Command, flag string, values ...string) {
+	// The error would say that there is no such option, which TestEveryCommandExplainsItself would meet first.
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func controlNames() []string {
+	var names []string
+	for _, c := range estate.Controls() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func (p *planCommand) run(c *cobra.Command, args []string) error {
+	if !slices.Contains([]string{"text", "json", "markdown"}, p.output) {
+		return misused(c, fmt.Errorf("there is no output %q; write text, json or markdown", p.output))
+	}
+	rules, err := loadPolicy(c, p.policy)
+	if err != nil {
+		return err
+	}
+	controls, left, err := choose(c, rules, p.policy, args)
+	if err != nil {
+		return err
+	}
+	keep, err := newKeeper(p.save)
+	if err != nil {
+		return err
+	}
+	defer keep.discard()
+
+	ctx := awsio.ByHand(c.Context())
+	progress := present.NewProgress(c.ErrOrStderr())
+	progress.Say("signing in")
+	login, err := p.aws.signIn(ctx, c)
+	progress.Done()
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	if len(left) > 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "left out, as %s has no section for it: %s\n", p.policy, strings.Join(left, ", "))
+	}
+
+	var only []present.Pattern
+	for _, s := range p.only {
+		only = append(only, present.ParsePattern(s))
+	}
+	result := present.Result{Account: login.Account, PolicyFile: p.policy, PolicyHash: rules.Hash}
+	seen := estate.Estate{Tool: version(), Policy: rules.Hash}
+	for _, region := range login.Regions {
+		way := login.AWS(region, control.Monitor) // reads only, whatever is asked of it
+		for _, control := range controls {
+			progress.Say("looking: %s in account %s, %s", control.Name, login.Account, region)
+			part, plan, err := control.Look(ctx, way, way.Home(), rules)
+			progress.Done()
+			if err = interrupted(ctx, err); err != nil {
+				return err
+			}
+			seen.Parts = append(seen.Parts, part)
+			result.Parts = append(result.Parts, present.Conclude(part, plan, rules, only))
+		}
+	}
+	if err := keep.keep(seen); err != nil {
+		return err
+	}
+	if p.save != "" {
+		fmt.Fprintf(c.ErrOrStderr(), "what was seen is kept in %s\n", p.save)
+	}
+	if err := p.print(c.OutOrStdout(), result); err != nil {
+		return fmt.Errorf("printing the plan: %w", err)
+	}
+	return status(result.Worst())
+}
+
+func (p *planCommand) print(out io.Writer, r present.Result) error {
+	switch p.output {
+	case "json":
+		return r.JSON(out)
+	case "markdown":
+		return r.Markdown(out, p.all)
+	default:
+		return r.Text(out, present.Coloured(out), p.all)
+	}
+}
+
+// status is the exit status for a verdict about everything.
+func status(v control.Verdict) error {
+	switch v {
+	case control.Violation:
+		return exit(exitViolations)
+	case control.Undetermined:
+		return exit(exitUndetermined)
+	default:
+		return nil
+	}
+}
+
+// interrupted is the error of a run that a person has stopped, or else err.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("interrupted; nothing was changed")
+	}
+	return err
+}
+
+// loadPolicy reads a policy, and tells what is probably not meant in it.
+func loadPolicy(c *cobra.Command, file string) (*policy.Policy, error) {
+	p, err := policy.Load(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no policy %s; name one with --policy", file)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range p.Warnings {
+		fmt.Fprintln(c.ErrOrStderr(), "warning:", w)
+	}
+	return p, nil
+}
+
+// choose returns the controls that were asked for, or all that the policy speaks of;
+// and the names of those that are left out because it does not.
+func choose(c *cobra.Command, p *policy.Policy, file string, names []string) (chosen []estate.Control, left []string, err error) {
+	for _, name := range names {
+		found, ok := estate.Find(name)
+		if !ok {
+			return nil, nil, misused(c, fmt.Errorf("there is no control %q; the controls are %s", name, strings.Join(controlNames(), ", ")))
+		}
+		if !found.Has(p) {
+			return nil, nil, fmt.Errorf("%s has no section %s, so %s has nothing to judge by; add it", file, found.Section, name)
+		}
+		chosen = append(chosen, found)
+	}
+	if len(names) > 0 {
+		return chosen, nil, nil
+	}
+	for _, found := range estate.Controls() {
+		if found.Has(p) {
+			chosen = append(chosen, found)
+		} else {
+			left = append(left, found.Name)
+		}
+	}
+	if chosen == nil {
+		return nil, nil, fmt.Errorf("%s has no section for any control, so there is nothing to judge by; add external_connections", file)
+	}
+	return chosen, left, nil
+}
+
+// keeper writes a file only when all of it is there: what was under its name stays
+// until then. That it can be written is found out before anything is read.
+type keeper struct {
+	path string
+	file *os.File
+}
+
+func newKeeper(path string) (*keeper, error) {
+	if path == "" {
+		return &keeper{}, nil
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("--save %s: it is a folder; name a file", path)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".portcullis-*")
+	if err != nil {
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err // without the name of a file that nobody asked for
+		}
+		return nil, fmt.Errorf("--save %s: %w; name a file in a folder that can be written to", path, err)
+	}
+	return &keeper{path, f}, nil
+}
+
+func (k *keeper) keep(e estate.Estate) error {
+	if k.file == nil {
+		return nil
+	}
+	err := e.Write(k.file)
+	if err == nil {
+		err = k.file.Sync()
+	}
+	if err == nil {
+		err = os.Rename(k.file.Name(), k.path)
+	}
+	if err != nil {
+		return fmt.Errorf("--save %s: %w", k.path, err)
+	}
+	return nil
+}
+
+func (k *keeper) discard() {
+	if k.file != nil {
+		_ = k.file.Close()
+		_ = os.Remove(k.file.Name()) // it has another name by now, if it was kept
+	}
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"portcullis/shared/localaws"
+	"portcullis/shared/localaws/codeartifact"
+	"portcullis/shared/localaws/eventbridge"
+	"portcullis/shared/localaws/proton"
+)
+
+const (
+	home   = "111122223333"
+	region = "eu-west-1"
+)
+
+// world starts a small AWS for a script, and sets the environment in which this
+// program finds it. The file says what is in it, a line for each thing:
+//
+//	repository corp/npm-store public:npmjs    a repository and its connections; the domain is made with it
+//	upstream corp/web npm-store               what it draws from
+//	group corp /npm/acme/* external_upstream  a package group, and what it blocks itself
+//	tag corp /npm/acme/* team:owned
+//	package corp/npm-store npm acme ui        a package in a repository
+//	request 222222222222 111122223333 prod    from an environment account to a management account
+//	advance 9600h                             time passes
+//	fault codeartifact ListDomains denied     denied, expired, throttled, html or hang
+//	retire                                    Proton is over
+func world(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: world FILE")
+	}
+	w, err := localaws.New(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
+	ts.Check(err)
+	ts.Defer(w.Close)
+	s := setup{w, codeartifact.New(w), proton.New(w, eventbridge.New(w)), map[string]bool{}, map[string]*localaws.Injected{}}
+	for n, line := range strings.Split(ts.ReadFile(args[0]), "\n") {
+		line, _, _ := strings.Cut(line, "#")
+		if words := strings.Fields(line); len(words) > 0 {
+			if err := s.line(words); err != nil {
+				ts.Fatalf("%s:%d: %v", args[0], n+1, err)
+			}
+		}
+	}
+	front := httptest.NewServer(s.front())
+	ts.Defer(front.Close)
+	for _, v := range w.Environment(home, region) {
+		name, value, _ := strings.Cut(v, "=")
+		ts.Setenv(name, value)
+	}
+	ts.Setenv("AWS_ENDPOINT_URL", front.URL)
+	*ts.Value(current{}).(*setup) = s
+}
+
+// unwritten checks that nothing in the world was written to, and nothing was even
+// tried.
+func unwritten(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: unwritten")
+	}
+	calls := ts.Value(current{}).(*setup).world.Calls()
+	if len(calls) == 0 {
+		ts.Fatalf("nothing was called at all")
+	}
+	for _, c := range calls {
+		if c.Write {
+			ts.Fatalf("%s was called", c.Operation)
+		}
+	}
+}
+
+// current is the key of the setup of the script's last world.
+type current struct{}
+
+// met waits until a fault of an operation has been met.
+func met(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: met OPERATION")
+	}
+	fault := ts.Value(current{}).(*setup).faults[args[0]]
+	if fault == nil {
+		ts.Fatalf("there is no fault of %s", args[0])
+	}
+	for deadline := time.Now().Add(20 * time.Second); fault.Count() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("nobody has met the fault of %s", args[0])
+		}
+	}
+}
+
+type setup struct {
+	world    *localaws.World
+	packages *codeartifact.Service
+	proton   *proton.Service
+	sts      map[string]bool               // faults of STS, which the World does not have
+	faults   map[string]*localaws.Injected // by operation
+}
+
+func (s setup) line(words []string) error {
+	domain, repository, _ := strings.Cut(words[min(1, len(words)-1)], "/")
+	d := s.packages.Domain(home, region, domain)
+	switch words[0] {
+	case "repository":
+		s.packages.AddDomain(home, region, domain).AddRepository(repository).Connect(words[2:]...)
+	case "upstream":
+		s.packages.AddDomain(home, region, domain).AddRepository(repository).Upstream(words[2:]...)
+	case "group":
+		g := s.packages.AddDomain(home, region, domain).PackageGroup(words[2]).Add()
+		for _, kind := range words[3:] {
+			g.SetMode(codeartifact.Restriction(strings.ToUpper(kind)), codeartifact.Block)
+		}
+	case "tag":
+		d.PackageGroup(words[2]).Tag(words[3], "yes")
+	case "package":
+		d.AddPackage(repository, words[2], words[3], words[4])
+	case "request":
+		s.proton.AddConnection(proton.Request{EnvironmentAccount: words[1], ManagementAccount: words[2], EnvironmentName: words[3], Region: region})
+	case "advance":
+		by, err := time.ParseDuration(words[1])
+		if err != nil {
+			return err
+		}
+		s.world.Advance(by)
+	case "retire":
+		s.proton.Retire(proton.AccessDenied)
+	case "fault":
+		kind, known := map[string]localaws.Kind{
+			"denied":    localaws.Fail(http.StatusForbidden, "AccessDeniedException", "User is not authorized to perform this action"),
+			"expired":   localaws.Fail(http.StatusForbidden, "ExpiredTokenException", "The security token included in the request is expired"),
+			"throttled": localaws.Fail(http.StatusTooManyRequests, "ThrottlingException", "Rate exceeded"),
+			"html":      localaws.HTML(http.StatusOK),
+			"hang":      localaws.Hang(),
+		}[words[3]]
+		switch {
+		case words[1] == "sts":
+			s.sts[words[3]] = true
+		case !known:
+			return fmt.Errorf("no fault %q", words[3])
+		default:
+			s.faults[words[2]] = s.world.Inject(localaws.Fault{Service: words[1], Operation: words[2], Kind: kind})
+		}
+	default:
+		return errors.New("what is " + words[0] + "?")
+	}
+	return nil
+}
+
+// front answers what a person's program asks STS, and hands on the rest.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+func (s setup) front() http.Handler {
+	signed := regexp.MustCompile(`Credential=ASIALOCL([0-9]{12})/[0-9]{8}/[a-z0-9-]+/sts/aws4_request`)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Authorization"), "/sts/aws4_request") {
+			s.world.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/xml")
+		w.Header().Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000000")
+		refuse := func(code, message string) {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprintf(w, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>`, code, message)
+		}
+		who := signed.FindStringSubmatch(r.Header.Get("Authorization"))
+		switch {
+		case s.sts["expired"]:
+			refuse("ExpiredToken", "The security token included in the request is expired")
+		case who == nil:
+			refuse("InvalidClientTokenId", "The security token included in the request is invalid.")
+		default:
+			fmt.Fprintf(w, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>`+
+				`<Arn>arn:aws:iam::%s:user/somebody</Arn><UserId>AIDA</UserId><Account>%s</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`, who[1], who[1])
+		}
+	})
+}
+
+// exits runs a program, and checks the very status that it ends with.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM ARGUMENT...")
+	}
+	status := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) {
+			ts.Fatalf("running %s: %v", args[1], err)
+		}
+		status = ended.ExitCode()
+	}
+	if want, err := strconv.Atoi(args[0]); err != nil || status != want {
+		ts.Fatalf("exit status %d, want %s", status, args[0])
+	}
+}
+
+// scrubbed copies what was printed, without what differs from run to run.
+func scrubbed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: scrubbed stdout|stderr FILE")
+	}
+	text := ts.ReadFile(args[0])
+	for pattern, instead := range map[string]string{
+		`RequestID: [0-9a-f-]{36}`:                   "RequestID: ID",
+		`127\.0\.0\.1:[0-9]+`:                        "127.0.0.1:PORT",
+		regexp.QuoteMeta(ts.Getenv("WORK")):          "$WORK",
+		`"hash": "[0-9a-f]{64}"`:                     `"hash": "HASH"`,
+		`"tool": "[^"]*"`:                            `"tool": "TOOL"`,
+		`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f-]{4,22}\b`: "ID",
+	} {
+		text = regexp.MustCompile(pattern).ReplaceAllString(text, instead)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+}
+
+// emptyHome keeps the scripts from the configuration and the credentials of whoever
+// runs them.
+func emptyHome(e *testscript.Env) error {
+	e.Setenv("HOME", e.WorkDir)
+	e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	e.Values[current{}] = new(setup)
+	return nil
+}

@@ -1,0 +1,143 @@
+// Package present shows to a person, or to a program that a person has written,
+// what the controls concluded: as text, as JSON and as Markdown.
+//
+// It adds nothing to the conclusions, and changes none. What enforcement would do is
+// what the gate of the functions lets through.
+package present
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"portcullis/internal/estate"
+	"portcullis/shared/control"
+	"portcullis/shared/policy"
+)
+
+// Part is what one control concluded about what it saw in one account and Region.
+type Part struct {
+	estate.Part
+	Looked int
+	Shown  []Finding
+	Left   int // findings that were not asked for
+
+	Gate control.Gated // what enforcement would let through, of all and not only of what is shown
+}
+
+// Finding is a finding, and what enforcement would do about it.
+type Finding struct {
+	control.Finding
+	Action *control.Action // nil where there is none
+
+	// Withheld says why enforcement would not carry out the action; empty where it
+	// would.
+	Withheld string
+}
+
+// Conclude puts together what is to be shown of a plan: the findings that any of the
+// patterns matches, or all of them where there is no pattern.
+func Conclude(part estate.Part, plan control.Plan, p *policy.Policy, only []Pattern) Part {
+	out := Part{Part: part, Looked: plan.Looked}
+	out.Gate = control.Gate{Mode: control.Enforce, Limit: control.Limit(p.Limits), Covers: p.EnforceOn.Covers}.Pass(plan)
+	actions, withheld := map[string]*control.Action{}, map[string]string{}
+	for i, a := range plan.Actions {
+		actions[a.ID] = &plan.Actions[i]
+	}
+	for _, o := range out.Gate.Withheld {
+		withheld[o.ID] = o.Detail
+	}
+	for _, f := range plan.Findings {
+		if len(only) > 0 && !aboutMany(f) && !slices.ContainsFunc(only, func(p Pattern) bool { return p.Matches(f) }) {
+			out.Left++
+			continue
+		}
+		out.Shown = append(out.Shown, Finding{Finding: f, Action: actions[f.ID], Withheld: withheld[f.ID]})
+	}
+	return out
+}
+
+// aboutMany tells whether the finding is that something could not be read which may
+// hold any number of resources. It belongs to whatever is asked for.
+func aboutMany(f control.Finding) bool {
+	return f.Verdict == control.Undetermined && f.Subject == "" &&
+		(strings.HasSuffix(f.Resource, "/*") || strings.Contains(f.Resource, ":domain/"))
+}
+
+// Name is what a person calls the resource: the ARN from the name on, in which AWS
+// encodes the characters of patterns.
+func Name(f control.Finding) string {
+	parts := strings.SplitN(f.Resource, ":", 6)
+	_, name, ok := strings.Cut(parts[len(parts)-1], "/")
+	if !ok {
+		return f.Resource
+	}
+	if decoded, err := url.PathUnescape(name); err == nil {
+		name = decoded
+	}
+	return name
+}
+
+// Pattern chooses findings.
+type Pattern struct{ re *regexp.Regexp }
+
+// ParsePattern reads a pattern, in which * stands for any characters, slashes
+// included, and ? for one.
+func ParsePattern(s string) Pattern {
+	quoted := regexp.QuoteMeta(s)
+	quoted = strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(quoted)
+	return Pattern{regexp.MustCompile(`(?s)^` + quoted + `$`)}
+}
+
+// Matches tells whether the pattern matches the ARN of a finding's resource, its
+// name, or what about it the finding is, such as a connection or a package.
+func (p Pattern) Matches(f control.Finding) bool {
+	return p.re.MatchString(f.Resource) || p.re.MatchString(Name(f)) || f.Subject != "" && p.re.MatchString(f.Subject)
+}
+
+// Result is everything that a plan shows.
+type Result struct {
+	Account    string
+	PolicyFile string
+	PolicyHash string
+	Parts      []Part
+}
+
+// judged returns the parts that say something about the whole. That a service is
+// gone leaves nothing to judge, so such a part does so only where it is all there is.
+func (r Result) judged() []Part {
+	there := slices.DeleteFunc(slices.Clone(r.Parts), func(p Part) bool { return p.IsGone() })
+	if len(there) == 0 {
+		return r.Parts
+	}
+	return there
+}
+
+// Verdicts counts what is shown, by verdict.
+func (r Result) Verdicts() map[control.Verdict]int {
+	n := map[control.Verdict]int{}
+	for _, p := range r.judged() {
+		for _, f := range p.Shown {
+			n[f.Verdict]++
+		}
+	}
+	return n
+}
+
+// Worst is the verdict about everything that is shown: a violation goes before what
+// is undetermined, and that before compliance.
+func (r Result) Worst() control.Verdict {
+	n := r.Verdicts()
+	for _, v := range []control.Verdict{control.Violation, control.Undetermined} {
+		if n[v] > 0 {
+			return v
+		}
+	}
+	return control.Compliant
+}
+
+// limited tells whether something is shown that the limit keeps from being done.
+func (p Part) limited() bool {
+	return p.Gate.Exceeded && slices.ContainsFunc(p.Shown, func(f Finding) bool { return f.Action != nil })
+}

@@ -1,0 +1,78 @@
+package present
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"portcullis/shared/control"
+)
+
+// IsTerminal tells whether a stream is a terminal, as far as the system says.
+func IsTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// Coloured tells whether what goes to a stream may have colours: only where a
+// person sees it, and has not said otherwise (https://no-color.org).
+func Coloured(stream io.Writer) bool {
+	return IsTerminal(stream) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// paint colours a word by a verdict.
+func paint(on bool, v control.Verdict, word string) string {
+	colour, known := map[control.Verdict]int{
+		control.Compliant: 32, control.Violation: 31, control.Waived: 36, control.Undetermined: 33,
+	}[v]
+	if !on || !known {
+		return word
+	}
+	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", colour, word)
+}
+
+// Plain makes foreign text fit for a terminal: names and messages that come from
+// AWS may hold characters that move the cursor or hide what follows.
+func Plain(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c == '\n' || c == '\t' {
+			return ' '
+		}
+		if unicode.In(c, unicode.C, unicode.Zl, unicode.Zp) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, s)
+}
+
+// Progress is one line on a terminal that is written over until the work is done.
+// Where there is no terminal it says nothing.
+type Progress struct{ w io.Writer }
+
+// NewProgress returns the progress line of a stream.
+func NewProgress(w io.Writer) Progress {
+	if !IsTerminal(w) || os.Getenv("TERM") == "dumb" {
+		return Progress{}
+	}
+	return Progress{w}
+}
+
+// Say writes the line anew.
+func (p Progress) Say(format string, args ...any) {
+	if p.w != nil {
+		fmt.Fprintf(p.w, "\r\x1b[K%s", Plain(fmt.Sprintf(format, args...)))
+	}
+}
+
+// Done takes the line away.
+func (p Progress) Done() {
+	if p.w != nil {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
