@@ -95,6 +95,7 @@ clean: ## remove what build made
 # What must be true before anything is built: a policy that the functions take, and modules as go.sum has them.
 sound: have-go
 	go run ./cmd/portcullis policy check
+	go run ./cmd/portcullis policy test
 	go mod verify
 
 # go compares itself with the version that go.mod asks for.

@@ -11,7 +11,7 @@ func newPolicy() *cobra.Command {
 		Long:    "Check and test a policy, without AWS.",
 		Example: `  portcullis policy check`,
 	}
-	c.AddCommand(newPolicyCheck(), newPolicySchema())
+	c.AddCommand(newPolicyCheck(), newPolicySchema(), newPolicyTest())
 	return c
 }
 

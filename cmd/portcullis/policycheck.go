@@ -9,7 +9,8 @@ import (
 )
 
 func newPolicyCheck() *cobra.Command {
-	return &cobra.Command{
+	var estate string
+	c := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Say whether a policy is valid and whole",
 		Long: `Say whether the functions of every control would start under a policy, and print
@@ -17,23 +18,39 @@ the hash by which a Run Summary names it. Every mistake is told with its line an
 column, and what to write instead. Without FILE it is ` + defaultPolicy + `.
 
 What is accepted but probably not meant is a warning, such as a rule that an
-earlier one covers; warnings do not change the exit status.`,
+earlier one covers; with --estate, also a rule that speaks of nothing in an estate
+that ` + "`portcullis plan --save`" + ` kept. Warnings do not change the exit status.`,
 		Example: `  portcullis policy check
-  portcullis policy check proposal.yaml`,
+  portcullis policy check proposal.yaml
+  portcullis policy check --estate estate.json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return checkPolicy(c, policyArgument(args))
+			return checkPolicy(c, policyArgument(args), estate)
 		},
 	}
+	c.Flags().StringVar(&estate, "estate", "", "warn of rules that speak of nothing in this saved estate")
+	return c
 }
 
-func checkPolicy(c *cobra.Command, file string) error {
+func checkPolicy(c *cobra.Command, file, estate string) error {
 	p, err := policy.Load(file)
 	if err != nil {
 		return err
 	}
 	for _, warning := range p.Warnings {
 		fmt.Fprintln(c.ErrOrStderr(), "warning:", warning)
+	}
+	if estate != "" {
+		e, err := loadEstate(estate)
+		if err != nil {
+			return err
+		}
+		for _, l := range e.Idle(p) {
+			fmt.Fprintln(c.ErrOrStderr(), "warning:", policy.Problem{
+				File: file, Line: l.Line, Column: l.Column,
+				What: fmt.Sprintf("%s speaks of nothing in %s", l.Place, estate), Fix: "remove it, unless it is for what is yet to come",
+			})
+		}
 	}
 	if missing := missingSections(p); len(missing) > 0 {
 		for _, section := range missing {

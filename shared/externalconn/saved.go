@@ -37,10 +37,14 @@ type savedObservation struct {
 	Downstream *[]savedDomain    `json:"downstream"` // null where a single repository was looked at
 }
 
-// MarshalJSON writes all that was observed.
+// MarshalJSON writes all that was observed, in an order that does not depend on
+// which answer came first.
 func (o Observation) MarshalJSON() ([]byte, error) {
+	o.Unread = slices.SortedFunc(slices.Values(o.Unread), func(a, b Unread) int {
+		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Reason, b.Reason))
+	})
 	saved := savedObservation{plainObservation: plainObservation(o), Connected: []savedRepository{}}
-	for _, r := range o.Connected {
+	for _, r := range slices.SortedFunc(slices.Values(o.Connected), func(a, b Repository) int { return cmp.Compare(a.ARN, b.ARN) }) {
 		saved.Connected = append(saved.Connected, savedRepository{r.Name.Owner, r.Name.Domain, r.Name.Repo, r})
 	}
 	if o.Downstream != nil {

@@ -66,11 +66,11 @@ func (g Group) blocks() bool {
 type Tree struct {
 	Domain   Domain              `json:"domain"`
 	Groups   map[string]Group    `json:"groups"` // by pattern
-	Children map[string][]string `json:"-"`      // patterns of the direct children, by pattern, sorted; see adopt
+	Children map[string][]string `json:"-"`      // patterns of the direct children, by pattern, sorted; see Adopt
 }
 
-// adopt finds the children of each group by what the groups say of their parents.
-func (t *Tree) adopt() {
+// Adopt finds the children of each group by what the groups say of their parents.
+func (t *Tree) Adopt() {
 	t.Children = map[string][]string{}
 	for _, g := range t.Groups {
 		if g.Pattern != Root {

@@ -237,7 +237,7 @@ func (o *observer) tree(ctx context.Context, d Domain) (Tree, error) {
 	if _, ok := t.Groups[Root]; !ok {
 		return Tree{}, awsio.ErrMalformed("the list lacks the group /*, which every domain has")
 	}
-	t.adopt()
+	t.Adopt()
 	return t, nil
 }
 

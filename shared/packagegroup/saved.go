@@ -30,7 +30,7 @@ func (t *Tree) UnmarshalJSON(data []byte) error {
 			return fmt.Errorf("domain %s: group %q has the pattern %q and the parent %q", t.Domain.Name, pattern, g.Pattern, g.Parent)
 		}
 	}
-	t.adopt()
+	t.Adopt()
 	return nil
 }
 

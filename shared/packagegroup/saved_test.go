@@ -63,7 +63,7 @@ func drawn(t *rapid.T) Observation {
 		}
 	}
 	seen.Tree = tree(groups...)
-	seen.Tree.adopt()
+	seen.Tree.Adopt()
 	o.Domains = append(o.Domains, seen)
 	if rapid.Bool().Draw(t, "unread") {
 		o.Unread = append(o.Unread, Unread{"arn:x", awsio.Timeout, "no answer"})

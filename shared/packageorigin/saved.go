@@ -1,6 +1,7 @@
 package packageorigin
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -34,6 +35,20 @@ type savedPackage struct {
 type savedRestriction struct {
 	Restriction
 	Repositories []string `json:"repositories"` // null where they were not read
+}
+
+type plainObservation Observation // without the methods
+
+// MarshalJSON writes all that was observed, in an order that does not depend on
+// which answer came first.
+func (o Observation) MarshalJSON() ([]byte, error) {
+	o.Packages = slices.SortedFunc(slices.Values(o.Packages), func(a, b Resolved) int {
+		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Package.URL, b.Package.URL))
+	})
+	o.Unread = slices.SortedFunc(slices.Values(o.Unread), func(a, b Unread) int {
+		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Reason, b.Reason))
+	})
+	return json.Marshal(plainObservation(o))
 }
 
 // MarshalJSON writes all that was read about the package.

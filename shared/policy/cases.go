@@ -78,16 +78,16 @@ type RequestCase struct {
 
 // ParseCases reads a file of cases. What is wrong is returned as in [Parse].
 func ParseCases(name string, data []byte) (*Cases, error) {
-	r := &reader{file: name}
+	r := &reader{file: name, holds: "case"}
 	c := &Cases{}
 	if root := r.document(data); root != nil {
 		r.plain(root)
-		// The time goes first, wherever it stands in the file.
-		at := field{"at", "at: 2026-11-20 (the time at which the cases are judged)", required, func(v value) { c.At = r.instant(v) }}
-		(&reader{file: name}).mapping(value{root, "", ""}, at)
+		// The time goes first, wherever it stands in the file. What is wrong with it is told below.
+		first := &reader{file: name}
+		first.mapping(value{root, "", ""}, field{"at", "", required, func(v value) { c.At = first.instant(v) }})
 		r.mapping(value{root, "", `version: 1, then "at" and a list of cases for each control`},
 			field{"version", "version: 1", required, r.version},
-			at,
+			field{"at", "at: 2026-11-20 (the time at which the cases are judged)", required, func(v value) { c.At = r.instant(v) }},
 			field{"external_connections", "a list of cases", optional, func(v value) {
 				r.list(v, func(v value) { c.Connections = append(c.Connections, r.connectionCase(v, c.At)) })
 			}},

@@ -121,7 +121,7 @@ func Load(path string) (*Policy, error) {
 // Parse reads a policy. name stands for the file in what is reported. If anything is wrong, the error is
 // Problems, and there is no policy: half a policy would allow what the other half forbids.
 func Parse(name string, data []byte) (*Policy, error) {
-	r := &reader{file: name}
+	r := &reader{file: name, holds: "policy"}
 	p := &Policy{Hash: fmt.Sprintf("%x", sha256.Sum256(data))}
 	if root := r.document(data); root != nil {
 		r.plain(root)

@@ -21,6 +21,7 @@ const maxText = 500
 // all; what a method returns for a refused value is never used.
 type reader struct {
 	file     string
+	holds    string // what the file is to hold: "policy" or "case"
 	problems Problems
 	warnings Problems
 }
@@ -69,7 +70,7 @@ func (r *reader) document(data []byte) *yaml.Node {
 		r.syntax(text, err)
 		return nil
 	case len(documents) == 0 || documents[0].Content[0].Tag == "!!null":
-		r.at(1, 1, "the file holds no policy", "begin with version: 1")
+		r.at(1, 1, "the file holds no "+r.holds, "begin with version: 1")
 		return nil
 	case len(documents) > 1:
 		r.refuse(documents[1], "a second document begins here", "keep one document in the file")
@@ -184,6 +185,14 @@ func (r *reader) is(v value, kind yaml.Kind) bool {
 	return true
 }
 
+// named is the place of a value in words.
+func (r *reader) named(v value) string {
+	if v.place == "" && r.holds == "policy" {
+		return "the policy"
+	}
+	return cmp.Or(v.place, "the file")
+}
+
 // wrong refuses a value for what it is.
 func (r *reader) wrong(v value) {
 	is := "is text"
@@ -201,7 +210,7 @@ func (r *reader) wrong(v value) {
 	case "!!timestamp":
 		is = "is a date"
 	}
-	r.refuse(v.node, fmt.Sprintf("%s %s", cmp.Or(v.place, "the policy"), is), "write "+v.example)
+	r.refuse(v.node, fmt.Sprintf("%s %s", r.named(v), is), "write "+v.example)
 }
 
 // scalar returns the value as it is written, if it has one of the tags.
@@ -293,7 +302,7 @@ func (r *reader) mapping(v value, fields ...field) bool {
 	}
 	for _, f := range fields {
 		if f.required && lines[f.key] == 0 {
-			r.refuse(v.node, fmt.Sprintf("%s lacks %q", cmp.Or(v.place, "the policy"), f.key), "add "+f.example)
+			r.refuse(v.node, fmt.Sprintf("%s lacks %q", r.named(v), f.key), "add "+f.example)
 		}
 	}
 	return true

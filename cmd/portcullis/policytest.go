@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"portcullis/internal/policytest"
+	"portcullis/internal/present"
+	"portcullis/shared/policy"
+)
+
+func newPolicyTest() *cobra.Command {
+	var cases, estate, against string
+	var all bool
+	c := &cobra.Command{
+		Use:   "test [FILE]",
+		Short: "Run the cases beside a policy, or try a changed policy on a saved estate",
+		Long: `Run the cases that stand beside a policy: resources, and the verdict that each
+should have. They are judged by what the functions judge with, and without AWS.
+Without FILE the policy is ` + defaultPolicy + `; its cases are in the file of the same
+name with _test before the ending.
+
+With --estate and --against it says instead what a changed policy would change: for
+every resource in an estate that ` + "`portcullis plan --save`" + ` kept, the verdict under the
+policy in --against and under FILE, where the two differ. What nobody looked at
+under the policy of that time is undetermined.
+
+Exit status: 0 all cases pass, or nothing changes; 1 a case fails, or the command
+could not do its work; 2 something changes.`,
+		Example: `  portcullis policy test
+  portcullis policy test proposal.yaml --cases policy/policy_test.yaml
+  portcullis policy test proposal.yaml --estate estate.json --against policy/policy.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			file := policyArgument(args)
+			if (estate == "") != (against == "") {
+				return misused(c, errors.New("--estate and --against belong together"))
+			}
+			if estate != "" {
+				if cases != "" {
+					return misused(c, errors.New("--cases has no place beside --estate"))
+				}
+				return comparePolicies(c, file, against, estate)
+			}
+			if cases == "" {
+				ending := filepath.Ext(file)
+				cases = strings.TrimSuffix(file, ending) + "_test" + ending
+			}
+			return runCases(c, file, cases, all)
+		},
+	}
+	c.Flags().StringVar(&cases, "cases", "", "file with the cases")
+	c.Flags().BoolVarP(&all, "verbose", "v", false, "list the cases that pass, too")
+	c.Flags().StringVar(&estate, "estate", "", "estate that `portcullis plan --save` kept")
+	c.Flags().StringVar(&against, "against", "", "policy to compare with")
+	return c
+}
+
+func runCases(c *cobra.Command, file, cases string, all bool) error {
+	p, err := policy.Load(file)
+	if err != nil {
+		return err
+	}
+	list, err := policy.LoadCases(cases)
+	if err != nil {
+		return err
+	}
+	results := policytest.Run(p, list)
+	out := c.OutOrStdout()
+	if err := present.Cases(out, cases, results, present.Coloured(out), all); err != nil {
+		return err
+	}
+	for _, r := range results {
+		if !r.OK() {
+			return exit(exitError)
+		}
+	}
+	return nil
+}
+
+func comparePolicies(c *cobra.Command, file, against, estate string) error {
+	before, err := policy.Load(against)
+	if err != nil {
+		return err
+	}
+	after, err := policy.Load(file)
+	if err != nil {
+		return err
+	}
+	e, err := loadEstate(estate)
+	if err != nil {
+		return err
+	}
+	changes := e.Compare(before, after)
+	out := c.OutOrStdout()
+	if err := present.Changes(out, e, changes, present.Coloured(out)); err != nil {
+		return err
+	}
+	if len(changes) > 0 {
+		return exit(exitViolations)
+	}
+	return nil
+}

@@ -1,0 +1,255 @@
+package estate
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/go-cmp/cmp"
+
+	"portcullis/shared/awsio"
+	"portcullis/shared/control"
+	"portcullis/shared/localaws"
+	"portcullis/shared/localaws/codeartifact"
+	"portcullis/shared/localaws/eventbridge"
+	"portcullis/shared/localaws/proton"
+	"portcullis/shared/policy"
+)
+
+const (
+	home   = "111122223333"
+	region = "eu-west-1"
+)
+
+const head = "version: 1\nlimits: {count: 10, share: 10%}\n"
+
+const everything = head + `external_connections:
+  allow:
+    - {repositories: ["corp/npm-store"], connections: ["public:npmjs"]}
+    - {repositories: ["corp/nobody"], connections: ["public:npmjs"]}
+  waivers:
+    - {repositories: ["corp/legacy"], connections: ["public:pypi"], reason: r, owner: o, expires: 2030-01-31}
+package_groups:
+  min_age: 14d
+  grace: 14d
+  keep: [{groups: ["/maven/**"]}, {groups: ["/npm/acme/*"]}]
+package_origins:
+  guard:
+    - {package: "pkg:npm/%40acme/ui", domains: [corp], external_upstream: block, publish: [npm-store]}
+    - {package: "pkg:npm/%40acme/ui", domains: [lab], external_upstream: block}
+proton_connections:
+  approve:
+    - {environment_accounts: ["222222222222"], management_accounts: ["111122223333"], environments: ["prod-*"]}
+    - {environment_accounts: ["222222222222"], management_accounts: ["111122223333"], environments: ["lab-*"]}
+  rejected_after: 7d
+  pending_after: 30d
+`
+
+func parse(t *testing.T, text string) *policy.Policy {
+	t.Helper()
+	p, err := policy.Parse("policy.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// look looks at a local AWS with something for every control in it, and returns
+// what was seen and what was concluded from it there and then.
+func look(t *testing.T, p *policy.Policy, more func(*localaws.World)) (Estate, []control.Plan) {
+	t.Helper()
+	w, err := localaws.New(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	packages := codeartifact.New(w)
+	corp := packages.AddDomain(home, region, "corp")
+	corp.AddRepository("npm-store").Connect("public:npmjs")
+	corp.AddRepository("web").Connect("public:npmjs")
+	corp.AddRepository("web-build").Upstream("web")
+	corp.AddRepository("legacy").Connect("public:pypi")
+	corp.PackageGroup("/npm/*").Add()
+	corp.PackageGroup("/npm/acme/*").Add().SetMode(codeartifact.ExternalUpstream, codeartifact.Block)
+	corp.PackageGroup("/npm/acme/*").SetMode(codeartifact.Publish, codeartifact.AllowSpecific, "npm-store")
+	corp.PackageGroup("/pypi/*").Add()
+	corp.PackageGroup("/nuget/*").Add().Tag("portcullis:keep", "")
+	packages.AddDomain(home, region, "empty")
+	connections := proton.New(w, eventbridge.New(w))
+	connections.AddConnection(proton.Request{EnvironmentAccount: "222222222222", ManagementAccount: home, EnvironmentName: "prod-eu", Region: region})
+	connections.AddConnection(proton.Request{EnvironmentAccount: home, ManagementAccount: "333333333333", EnvironmentName: "prod-eu", Region: region})
+	w.Advance(400 * 24 * time.Hour)
+	if more != nil {
+		more(w)
+	}
+	who := w.Account(home)
+	way := awsio.ForPerson(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: who.AccessKeyID, SecretAccessKey: who.SecretAccessKey, SessionToken: who.SessionToken}, nil
+	}), control.Scope{Account: home, Region: region}, w.URL(), control.Monitor)
+	e := Estate{Tool: "test", Policy: p.Hash}
+	var plans []control.Plan
+	for _, c := range Controls() {
+		part, plan, err := c.Look(awsio.ByHand(t.Context()), way, way.Home(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Parts = append(e.Parts, part)
+		plans = append(plans, plan)
+	}
+	if writes := w.Writes(); len(writes) > 0 {
+		t.Errorf("looking wrote: %v", writes)
+	}
+	return e, plans
+}
+
+func kept(t *testing.T, e Estate) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := e.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func sick(w *localaws.World) {
+	for _, operation := range []string{"DescribeRepository", "ListPackageGroups", "GetAssociatedPackageGroup", "ListEnvironmentAccountConnections"} {
+		w.Inject(localaws.Fault{Operation: operation, Skip: 1, Kind: localaws.Fail(http.StatusForbidden, "AccessDeniedException", "no")})
+	}
+}
+
+func TestWhatIsReadBackIsJudgedAsItWasSeen(t *testing.T) {
+	p := parse(t, everything)
+	for name, more := range map[string]func(*localaws.World){
+		"all of it": nil,
+		"in parts":  sick,
+		"without the time": func(w *localaws.World) {
+			w.Inject(localaws.Fault{Kind: localaws.NoDate()})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, plans := look(t, p, more)
+			loaded, err := Read(kept(t, e))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if loaded.Tool != "test" || loaded.Policy != p.Hash || !loaded.At().Equal(e.At()) || len(loaded.Parts) != len(Controls()) {
+				t.Fatalf("read back %s, %s, %s, %d parts", loaded.Tool, loaded.Policy, loaded.At(), len(loaded.Parts))
+			}
+			for i, part := range loaded.Parts {
+				if diff := cmp.Diff(plans[i], part.Judge(p)); diff != "" {
+					t.Errorf("%s (-seen +read back):\n%s", part.Control, diff)
+				}
+				if len(plans[i].Findings) == 0 {
+					t.Errorf("%s: there is nothing to compare", part.Control)
+				}
+			}
+			if changes := loaded.Compare(p, p); len(changes) > 0 {
+				t.Errorf("the same policy changes %v", changes)
+			}
+		})
+	}
+}
+
+// A part of a file looks like an estate with fewer doors in it, so wherever it is
+// cut off, it is refused.
+func TestAFileThatIsCutOffIsRefused(t *testing.T) {
+	e, _ := look(t, parse(t, everything), nil)
+	data := kept(t, e)
+	for n := range len(bytes.TrimSpace(data)) {
+		if _, err := Read(data[:n]); err == nil {
+			t.Fatalf("the first %d of %d bytes are read", n, len(data))
+		}
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	e, _ := look(t, parse(t, everything), nil)
+	good := string(kept(t, e))
+	for _, test := range []struct{ name, text, want string }{
+		{"an empty file", "", "it is empty"},
+		{"a file that is cut off", good[:len(good)/2], "it is cut off before its end"},
+		{"a policy", everything, "it is not a saved estate"},
+		{"other JSON", `{"resources": []}`, "it is not a saved estate"},
+		{"a list", `[]`, "it is not a saved estate that can be read"},
+		{"another version", strings.Replace(good, `"version": 1`, `"version": 2`, 1), "it is of version 2, written by portcullis test, and this one reads version 1"},
+		{"two estates", good + good, "something follows after its end"},
+		{"a control of tomorrow", strings.Replace(good, `"external-connections"`, `"internal-connections"`, 1), `a control "internal-connections"`},
+		{"what is no observation", strings.Replace(good, `"connected": [`, `"connected": 1, "x": [`, 1), "what external-connections saw, part 1, cannot be read"},
+		{"what was made whole by hand", strings.Replace(good, `"complete": true`, `"complete": false`, 1), "was changed after it was written"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.text == good {
+				t.Fatal("nothing was changed")
+			}
+			_, err := Read([]byte(test.text))
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "portcullis") {
+				t.Errorf("error %v, want %s and what to do", err, test.want)
+			}
+		})
+	}
+}
+
+func TestRulesThatSpeakOfNothing(t *testing.T) {
+	p := parse(t, everything)
+	e, _ := look(t, p, nil)
+	places := func(e Estate) []string {
+		var list []string
+		for _, l := range e.Idle(p) {
+			list = append(list, l.Place)
+		}
+		return list
+	}
+	want := []string{"external_connections.allow[1]", "package_groups.keep[0]", "package_origins.guard[1]", "proton_connections.approve[1]"}
+	if diff := cmp.Diff(want, places(e)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	// What was not read may be what a rule is for.
+	e, _ = look(t, p, sick)
+	if got := places(e); len(got) > 0 {
+		t.Errorf("in an estate that was not read to the end: %v", got)
+	}
+	if got := places(Estate{}); len(got) > 0 {
+		t.Errorf("in no estate at all: %v", got)
+	}
+}
+
+func TestWhatAnotherPolicyChanges(t *testing.T) {
+	before := parse(t, everything)
+	e, _ := look(t, before, nil)
+	after := parse(t, strings.NewReplacer(
+		`{repositories: ["corp/nobody"]`, `{repositories: ["corp/web"]`,
+		"publish: [npm-store]", "publish: block",
+		`environments: ["prod-*"]`, `environments: ["prod-us"]`,
+		"min_age: 14d", "min_age: 500d",
+	).Replace(everything))
+	type change struct{ Resource, Subject, Old, New, OldAction, NewAction string }
+	var got []change
+	for _, c := range e.Compare(before, after) {
+		f := c.Either()
+		got = append(got, change{f.Resource[strings.LastIndex(f.Resource, ":")+1:], f.Subject, string(c.Old.Verdict), string(c.New.Verdict), c.OldAction, c.NewAction})
+	}
+	for i := range got {
+		if strings.HasPrefix(got[i].Resource, "environment-account-connection/") {
+			got[i].Resource = "environment-account-connection/ID"
+		}
+	}
+	want := []change{
+		{"repository/corp/web", "public:npmjs", "violation", "compliant", "DisassociateExternalConnection", ""},
+		{"package-group/corp/pypi/%2a", "", "violation", "compliant", "TagResource", ""},
+		{"domain/corp", "pkg:npm/%40acme/ui", "compliant", "violation", "", ""},
+		{"environment-account-connection/ID", "MANAGEMENT_ACCOUNT", "compliant", "violation", "", "RejectEnvironmentAccountConnection"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	// A control of which the new policy says nothing is not judged, and not compliant.
+	for _, c := range e.Compare(before, parse(t, head+"package_groups: {min_age: 14d, grace: 14d}\n")) {
+		if c.Old.Control == "external-connections" && c.New.Verdict != "" {
+			t.Errorf("%s is %s", c.Old.Resource, c.New.Verdict)
+		}
+	}
+}
