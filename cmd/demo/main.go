@@ -1,13 +1,13 @@
 // Command demo plays what Portcullis does, on this machine and without an AWS
-// account: the real function binaries run under a local Lambda and talk over
-// HTTP to the small AWS of package localaws. What was written is told by that
-// server's own journal.
+// account: the real function binaries run under a local Lambda in the account of a
+// hub, which has three members, and talk over HTTP to the small AWS of package
+// localaws. What was written is told by that server's own journal.
 //
 // It ends with status 0 only if every scene went as it should.
 //
-// connections.go, groups.go and proton.go are the three acts. stage.go is the local
-// AWS with the functions in it, queue.go the time that passes, report.go what is
-// printed.
+// connections.go, groups.go and proton.go are the acts in the hub's own account,
+// organization.go the one in all of them. stage.go is the local AWS with the functions
+// in it, queue.go the time that passes, report.go what is printed.
 package main
 
 import (
@@ -67,9 +67,11 @@ func play(ctx context.Context, out io.Writer, verbose bool) (bool, error) {
 	}
 	defer s.close()
 	s.say("built", "%s in %.1f s", strings.Join(functions(), ", "), time.Since(began).Seconds())
-	s.say("estate", "account %s, %s, domain corp: %d repositories, %d package groups", account, region, len(s.corp.Repositories()), len(s.corp.PackageGroups()))
-	s.say("policy", "npm-store may have public:npmjs, pypi-store public:pypi; one waiver until 2026-11-30; a package group may go when it has been dead for 14 days; @acme/ui must not come from outside; account %s may be connected for environments shop-*; one run may make two writes", shop)
-	s.say("woken by", "what the schedule sends, and the events of CloudTrail and Proton through the rules of template.yaml: %s, %s, %s, %s", connectionRule, groupRule, statusRule, callRule)
+	s.say("estate", "the hub %s, %s, domain corp: %d repositories, %d package groups", account, region, len(s.corp.Repositories()), len(s.corp.PackageGroups()))
+	s.say("", "three members with roles of member.yaml and a domain each: %s shop, %s data, %s tools", shop, data, tools)
+	s.say("", "the functions may use all of CodeArtifact's quota, which no build shares here; the default is a tenth")
+	s.say("policy", "each npm-store may have public:npmjs, pypi-store public:pypi; one waiver until 2026-11-30; a package group may go when it has been dead for 14 days; @acme/ui must not come from outside; account %s may be connected for environments shop-*; one run may make two writes", shop)
+	s.say("woken by", "hand, the requests of the planner, which the schedule wakes, and the events of CloudTrail and Proton in every account, through the rules of both templates: Forward; %s, %s, %s, %s", connectionRule, groupRule, statusRule, callRule)
 
 	var rows []row
 	for _, act := range []struct {
@@ -79,6 +81,7 @@ func play(ctx context.Context, out io.Writer, verbose bool) (bool, error) {
 		{"external connections", connectionScenes()},
 		{"package groups", groupScenes()},
 		{"Proton's connections", protonScenes()},
+		{"an organization", organizationScenes()},
 	} {
 		fmt.Fprintf(out, "\n== %s ==\n", act.title)
 		for _, scene := range act.scenes {

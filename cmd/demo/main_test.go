@@ -36,6 +36,17 @@ func TestEverySceneGoesAsItShould(t *testing.T) {
 		"finding undetermined: AWS Proton is retired; AWS ended it on 2026-10-07:",
 		"AccessDeniedException: AWS Proton no longer accepts new customers. server no write metrics Gone is 1; Undetermined, for which an alarm rings, is among them: false",
 		"finding undetermined: AWS Proton is unreachable; AWS ended it on 2026-10-07:",
+		"planner asks for 16 sweeps, one of each control in each account; 16 report",
+		"222233334444 4/2 1/0 0/0 gone read",
+		"tells of this one: complete true, external-connections 27/5, package-groups 7/1, package-origins 1/1, proton-connections gone in 4",
+		"333344445555 leaves it to the sweep of its owner",
+		"withheld in 333344445555, data/notebooks: the role that may write in account 333344445555 could not be assumed; the account's own mode",
+		"shop/checkout public:npmjs, in 222233334444 by external-connections-write",
+		"woken for AssociateExternalConnection in 222233334444",
+		"1 handed over, 0 let in",
+		"is not authorized to perform: events:PutEvents",
+		"finding undetermined: account 555566667777 could not be entered; if the account is a member, deploy member.yaml in it",
+		"complete false, 4 of 4 swept, incomplete 555566667777",
 		"All as expected.",
 	} {
 		if !strings.Contains(text, says) {

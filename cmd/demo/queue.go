@@ -90,8 +90,11 @@ func (s *stage) wakeOrigins(batch events.SQSEvent) error {
 	return nil
 }
 
-// span writes a duration in days, or seconds.
+// span writes a duration in days, hours or seconds.
 func span(d time.Duration) string {
+	if d == time.Hour {
+		return "1 hour"
+	}
 	if d%day == 0 {
 		return fmt.Sprintf("%d days", d/day)
 	}

@@ -7,13 +7,19 @@ import (
 	"slices"
 	"strings"
 
+	"portcullis/shared/control"
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/lambda"
+	rounds "portcullis/shared/round"
 )
 
-// report is what one run said and what the server saw of it.
+// report is what one run said, or all those of a round, and what the server saw of it.
 type report struct {
 	findings, outcomes []event
+	runs               []control.Summary
+	requests           []rounds.Request
+	round              rounds.Summary // of an earlier round
+	made               []localaws.Call
 	writes             []string // writes to CodeArtifact and Proton that were executed: the operation, and on what
 	err                *lambda.FunctionError
 }
@@ -60,9 +66,9 @@ func (r report) wrote() string {
 
 // event has the fields of the events' details that the demo prints.
 type event struct {
-	Resource, Subject, Verdict, Code, Reason, Effect, Status, Detail string
-	Details                                                          struct{ UsedBy []string }
-	Undo                                                             []call
+	ID, Account, Resource, Subject, Verdict, Code, Reason, Effect, Status, Detail string
+	Details                                                                       struct{ UsedBy []string }
+	Undo                                                                          []call
 }
 
 // call is one call of an undo.
@@ -101,25 +107,54 @@ func describe(c localaws.Call) string {
 	}
 }
 
-// report collects and prints what came since the last one, once everything that
-// the events lead to has come.
-func (s *stage) report(failure *lambda.FunctionError) (report, error) {
+// collect takes what came since the last time, once everything that the events lead
+// to has come.
+func (s *stage) collect(failure *lambda.FunctionError) (report, error) {
 	s.events.Idle()
 	r := report{err: failure}
 	events := s.events.Events(account, region, bus)
 	for _, e := range events[s.seenEvents:] {
-		var d event
-		if err := json.Unmarshal(e.Detail, &d); err != nil {
-			return r, fmt.Errorf("reading a %s event: %w", e.DetailType, err)
-		}
+		var err error
 		switch e.DetailType {
 		case "Finding":
-			r.findings = append(r.findings, d)
+			r.findings, err = add(r.findings, e.Detail)
 		case "Action Outcome":
-			r.outcomes = append(r.outcomes, d)
+			r.outcomes, err = add(r.outcomes, e.Detail)
+		case "Run Summary":
+			r.runs, err = add(r.runs, e.Detail)
+		case rounds.RequestEvent:
+			r.requests, err = add(r.requests, e.Detail)
+		case rounds.SummaryEvent:
+			err = json.Unmarshal(e.Detail, &r.round)
+		}
+		if err != nil {
+			return r, fmt.Errorf("reading a %s event: %w", e.DetailType, err)
 		}
 	}
 	s.seenEvents = len(events)
+	writes := s.world.Writes()
+	for _, c := range writes[s.seenWrites:] {
+		if c.Service != "events" {
+			r.made = append(r.made, c)
+			r.writes = append(r.writes, describe(c))
+		}
+	}
+	s.seenWrites = len(writes)
+	return r, nil
+}
+
+func add[T any](list []T, detail json.RawMessage) ([]T, error) {
+	var v T
+	err := json.Unmarshal(detail, &v)
+	return append(list, v), err
+}
+
+// report collects what came, and prints it.
+func (s *stage) report(failure *lambda.FunctionError) (report, error) {
+	r, err := s.collect(failure)
+	if err != nil {
+		return r, err
+	}
 	s.list(r.findings, func(e event) {
 		s.say("finding", "%s: %s", e.Verdict, e.Reason)
 		if e.Effect != "" {
@@ -138,14 +173,9 @@ func (s *stage) report(failure *lambda.FunctionError) (report, error) {
 		s.say("error", "%s", failure.Message)
 	}
 
-	writes := s.world.Writes()
-	for _, c := range writes[s.seenWrites:] {
-		if c.Service != "events" {
-			r.writes = append(r.writes, describe(c))
-			s.say("server", "%s", describe(c))
-		}
+	for _, w := range r.writes {
+		s.say("server", "%s", w)
 	}
-	s.seenWrites = len(writes)
 	if len(r.writes) == 0 {
 		s.say("server", "no write")
 	}
@@ -162,8 +192,8 @@ func (s *stage) list(events []event, line func(event)) {
 	}
 }
 
-// kept finds what a function last concluded about something that it leaves as it
-// is. That makes no event, and is in its log.
+// kept finds what a function last concluded in the hub's account about something that
+// it leaves as it is. That makes no event, and is in its log.
 func (s *stage) kept(function, name string) (event, error) {
 	for _, text := range slices.Backward(s.deployed[function].Logs()) {
 		var line struct {
@@ -173,7 +203,7 @@ func (s *stage) kept(function, name string) (event, error) {
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			return event{}, fmt.Errorf("reading the log of %s: %w", function, err)
 		}
-		if f := line.Finding; line.Message == "finding" && f.Verdict == "compliant" && f.name() == name {
+		if f := line.Finding; line.Message == "finding" && f.Verdict == "compliant" && f.Account == account && f.name() == name {
 			return f, nil
 		}
 	}

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,18 +21,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/codeartifact"
 
+	"portcullis/internal/hub"
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/cloudtrail"
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/lambda"
+	"portcullis/shared/localaws/logs"
 	"portcullis/shared/localaws/proton"
+	"portcullis/shared/localaws/sts"
 )
 
 const (
 	account = "111122223333"
 	region  = "eu-west-1"
-	bus     = "portcullis"
+	bus     = hub.Name
 )
 
 // The functions, by the name of their folder.
@@ -39,11 +44,24 @@ const (
 	groups      = "package-groups"
 	origins     = "package-origins"
 	requests    = "proton-connections"
+	planner     = "planner"
 )
 
-func functions() []string { return []string{connections, groups, origins, requests} }
+func controls() []string { return []string{connections, groups, origins, requests} }
 
-// The rules in template.yaml that wake all of them but package-groups.
+func functions() []string { return append(controls(), planner) }
+
+// The accounts that the hub looks into beside its own.
+const (
+	shop  = "222233334444"
+	data  = "333344445555"
+	tools = "555566667777"
+)
+
+func members() []string { return []string{shop, data, tools} }
+
+// The rules of template.yaml on the hub's bus: those on events of AWS, and that on
+// the planner's requests to each control.
 const (
 	connectionRule = "ExternalConnectionsAssociated"
 	groupRule      = "PackageOriginsGroupChanged"
@@ -51,17 +69,26 @@ const (
 	callRule       = "ProtonConnectionsCalls"
 )
 
+func requestRule(control string) string {
+	return map[string]string{
+		connections: "ExternalConnections", groups: "PackageGroups", origins: "PackageOrigins", requests: "ProtonConnections",
+	}[control] + "SweepRequested"
+}
+
 //go:embed policy.yaml
 var policyFile []byte
 
-// stage is the local AWS, with the functions deployed in it.
+// stage is the local AWS: the hub with its functions, and the members.
 type stage struct {
 	ctx      context.Context
 	out      io.Writer
 	verbose  bool
 	dir      string // holds the binaries and the policy
 	world    *localaws.World
-	corp     codeartifact.Domain
+	template []byte // template.yaml
+	hub      *hub.Hub
+	packages *codeartifact.Service
+	corp     codeartifact.Domain // of the hub's own account
 	proton   *proton.Service
 	events   *eventbridge.Service
 	deployed map[string]*lambda.Running // by name
@@ -103,8 +130,7 @@ func newStage(ctx context.Context, out io.Writer, verbose bool) (_ *stage, err e
 	if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), policyFile, 0o600); err != nil {
 		return nil, err
 	}
-	template, err := os.ReadFile(filepath.Join(root, "template.yaml")) //nolint:gosec // it is ours
-	if err != nil {
+	if s.template, err = os.ReadFile(filepath.Join(root, "template.yaml")); err != nil { //nolint:gosec // it is ours
 		return nil, err
 	}
 	if s.world, err = localaws.New(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)); err != nil {
@@ -116,32 +142,33 @@ func newStage(ctx context.Context, out io.Writer, verbose bool) (_ *stage, err e
 		s.last[c.Operation] = time.Now()
 	})
 	s.events = eventbridge.New(s.world)
-	s.events.AddBus(account, region, bus)
-	packages := codeartifact.New(s.world)
-	s.estate(packages)
+	s.packages = codeartifact.New(s.world)
+	s.estate()
 	s.proton = proton.New(s.world, s.events)
 	s.proton.Assume(proton.Unknowns{EventsTo: proton.BothAccounts}) // AWS does not say to which
-	cloudtrail.New(s.world, packages, s.events)
-	if s.queue.delay, err = delayIn(template); err != nil {
+	cloudtrail.New(s.world, s.packages, s.events)
+	services := hub.Services{World: s.world, Events: s.events, STS: sts.New(s.world), Logs: logs.New(s.world)}
+	if s.hub, err = hub.New(services, account, region, root); err != nil {
 		return nil, err
 	}
-	for _, rule := range []struct {
-		name   string
-		target func(event []byte)
-	}{
-		{connectionRule, s.wake(connections)},
-		{groupRule, s.enqueue},
-		{statusRule, s.wake(requests)},
-		{callRule, s.wake(requests)},
-	} {
-		if err := s.addRule(template, rule.name, rule.target); err != nil {
+	if s.queue.delay, err = delayIn(s.template); err != nil {
+		return nil, err
+	}
+	if err := s.rules(); err != nil {
+		return nil, err
+	}
+	for _, member := range members() {
+		if err := s.hub.Join(member); err != nil {
 			return nil, err
 		}
 	}
-	for _, f := range functions() {
-		if err := s.deploy(f, "monitor"); err != nil {
+	for _, control := range controls() {
+		if err := s.deploy(control, "monitor"); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.deploy(planner, strings.Join(controls(), ",")); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -178,30 +205,50 @@ func build(ctx context.Context, root, dir string) error {
 	return nil
 }
 
-// deploy puts a function in place in one mode, as a deployment would. It logs all
-// that it concludes, so that the reasons of what is kept can be shown.
-func (s *stage) deploy(name, mode string) error {
-	f := lambda.Function{
-		Name: name, Account: account, Region: region,
-		Binary: filepath.Join(s.dir, name),
-		Env: map[string]string{
-			"ACCOUNT_ID": account, "ENFORCEMENT_MODE": mode, "EVENT_BUS": bus, "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
-			"POLICY_FILE": filepath.Join(s.dir, "policy.yaml"),
-			"ROLE_ARN":    "arn:aws:iam::" + account + ":role/portcullis-" + name,
-		},
+// rules has the rules of the hub's bus wake the functions.
+func (s *stage) rules() error {
+	targets := map[string]func(event []byte){
+		connectionRule: s.wake(connections), groupRule: s.enqueue, statusRule: s.wake(requests), callRule: s.wake(requests),
 	}
+	for _, control := range controls() {
+		targets[requestRule(control)] = func(event []byte) { <-s.deployed[control].InvokeAsync(event) }
+	}
+	for _, name := range slices.Sorted(maps.Keys(targets)) {
+		if err := s.hub.Wake(name, targets[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deploy puts a function in place in one mode, or the planner for the controls that
+// are on, as a deployment would: with what its role may do then. It logs all that it
+// concludes, so that the reasons of what is kept can be shown.
+func (s *stage) deploy(name, mode string) error {
+	role, err := s.hub.Role(name, mode)
+	if err != nil {
+		return err
+	}
+	f := lambda.Function{
+		Name: name, Account: account, Region: region, Role: role,
+		Binary: filepath.Join(s.dir, name), Env: s.hub.Environment(name, mode),
+	}
+	f.Env["MEMBER_ACCOUNTS"] = strings.Join(members(), ",")
+	f.Env["AWS_LAMBDA_LOG_LEVEL"] = "DEBUG"
+	f.Env["READS_PER_SECOND"], f.Env["WRITES_PER_SECOND"] = "800", "100" // all of the quota, which nobody shares here
+	f.Env["POLICY_FILE"] = filepath.Join(s.dir, "policy.yaml")
 	if s.verbose {
 		f.Output = s.out
 	}
-	var err error
 	s.deployed[name], err = lambda.Start(s.world, f)
 	return err
 }
 
-// estate fills the domain: two gateways, what hangs on them, and what should not
-// be there; and two package groups, for names that are taken and not yet used.
-func (s *stage) estate(service *codeartifact.Service) {
-	s.corp = service.AddDomain(account, region, "corp")
+// estate fills the hub's domain: two gateways, what hangs on them, and what should not
+// be there; and two package groups, for names that are taken and not yet used. Each
+// member has a domain too, and something in it that should not be there.
+func (s *stage) estate() {
+	s.corp = s.packages.AddDomain(account, region, "corp")
 	s.corp.AddRepository("npm-store").Connect("public:npmjs")
 	s.corp.AddRepository("pypi-store").Connect("public:pypi")
 	s.corp.AddRepository("legacy-tools").Connect("public:pypi")
@@ -214,34 +261,43 @@ func (s *stage) estate(service *codeartifact.Service) {
 	}
 	s.corp.PackageGroup(guard).Add().SetMode(codeartifact.ExternalUpstream, codeartifact.Block)
 	s.corp.PackageGroup(lookalike).Add()
-	service.SetConsistencyDelay(time.Minute) // AWS says that there is such a delay, and not how long it is
-}
 
-// addRule hands events to a target by a rule as it is deployed.
-func (s *stage) addRule(template []byte, name string, target func(event []byte)) error {
-	pattern, err := eventbridge.PatternIn(template, name)
-	if err != nil {
-		return err
-	}
-	return s.events.AddRule(account, region, "default", eventbridge.Rule{Name: name, Pattern: pattern, Target: target})
+	inShop := s.packages.AddDomain(shop, region, "shop")
+	inShop.AddRepository("npm-store").Connect("public:npmjs")
+	inShop.AddRepository("catalog")
+	inShop.AddRepository("checkout").Connect("public:npmjs")
+	inShop.AddRepositoryOf(data, sharedName).Connect("public:pypi")
+	inData := s.packages.AddDomain(data, region, "data")
+	inData.AddRepository("notebooks").Connect("public:pypi")
+	inData.AddRepository("models")
+	inTools := s.packages.AddDomain(tools, region, "tools")
+	inTools.AddRepository("runner").Connect("public:maven-central")
+	inTools.PackageGroup(unused).Add()
+	s.packages.SetConsistencyDelay(time.Minute) // AWS says that there is such a delay, and not how long it is
 }
 
 // wake is the target of a rule that wakes a function.
 func (s *stage) wake(name string) func(event []byte) {
 	return func(event []byte) {
 		var e struct {
-			Detail struct{ EventName, Status string }
+			Account string
+			Detail  struct{ EventName, Status string }
 		}
 		_ = json.Unmarshal(event, &e) // the function itself has to cope with what is no record
-		s.woken[name] = append(s.woken[name], cmp.Or(e.Detail.EventName, e.Detail.Status))
+		why := cmp.Or(e.Detail.EventName, e.Detail.Status)
+		if e.Account != account {
+			why += " in " + e.Account
+		}
+		s.woken[name] = append(s.woken[name], why)
 		<-s.deployed[name].InvokeAsync(event)
 	}
 }
 
-// sweep wakes a function as the schedule does, prints what it reported on the
-// bus, and returns that. A run that ends with an error is part of the play.
+// sweep has a control sweep the hub's own account, as an operator does by hand, prints
+// what it reported on the bus, and returns that. A run that ends with an error is part
+// of the play.
 func (s *stage) sweep(name string) (report, error) {
-	_, err := s.deployed[name].Invoke(s.ctx, []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"schedule"}}`))
+	_, err := s.deployed[name].Invoke(s.ctx, []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand"}}`))
 	var failure *lambda.FunctionError
 	if err != nil && !errors.As(err, &failure) {
 		return report{}, err
@@ -249,14 +305,17 @@ func (s *stage) sweep(name string) (report, error) {
 	return s.report(failure)
 }
 
-// person makes a call as somebody with the AWS CLI does. The input is data, as
-// an undo holds it, or what encodes to that.
+// person makes a call as somebody in the hub's account does.
 func (s *stage) person(operation string, input any) error {
+	return s.personIn(account, operation, input)
+}
+
+// personIn makes a call as somebody in an account with the AWS CLI does. The input is
+// data, as an undo holds it, or what encodes to that.
+func (s *stage) personIn(account, operation string, input any) error {
 	client := sdk.New(sdk.Options{
 		Region: region, BaseEndpoint: aws.String(s.world.URL()),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return s.credentials(account), nil
-		}),
+		Credentials: provider(s.world.Account(account)),
 	})
 	switch operation {
 	case "AssociateExternalConnection":
@@ -272,9 +331,12 @@ func (s *stage) person(operation string, input any) error {
 	}
 }
 
-func (s *stage) credentials(account string) aws.Credentials {
-	who := s.world.Account(account)
+func credentials(who localaws.Credentials) aws.Credentials {
 	return aws.Credentials{AccessKeyID: who.AccessKeyID, SecretAccessKey: who.SecretAccessKey, SessionToken: who.SessionToken}
+}
+
+func provider(who localaws.Credentials) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials(who), nil })
 }
 
 func send[In, Out any](ctx context.Context, call func(context.Context, *In, ...func(*sdk.Options)) (*Out, error), input any) error {
