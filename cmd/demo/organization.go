@@ -383,15 +383,10 @@ func (s *stage) printMade(r report) []string {
 	return list
 }
 
-// brief leaves out of a reason what AWS said word for word, and the advice that comes
-// with every denial.
+// brief leaves out of a reason what AWS said word for word.
 func brief(reason string) string {
-	parts := strings.Split(reason, "; ")
-	if len(parts) < 3 {
-		return reason
-	}
-	begin, _, _ := strings.Cut(parts[0], ": ")
-	return begin + "; " + strings.Join(parts[2:], "; ")
+	begin, _, _ := strings.Cut(reason, ": failed to refresh cached credentials")
+	return begin
 }
 
 // roleOf is the name of the role that made a call, without what all of them begin with.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
 
 	"portcullis/shared/control"
 )
@@ -110,7 +111,7 @@ const (
 
 // assume returns the credentials of a role, which are asked for when they are
 // first needed, and shared by all runs of the process.
-func (a *AWS) assume(role string) aws.CredentialsProvider {
+func (a *AWS) assume(role string) *aws.CredentialsCache {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if p := a.assumed[role]; p != nil {
@@ -124,6 +125,22 @@ func (a *AWS) assume(role string) aws.CredentialsProvider {
 	p := aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = assumedAhead })
 	a.assumed[role] = p
 	return p
+}
+
+// renewing drops credentials that AWS does not accept any more, such as those of a
+// role that was deleted and made anew, so that the next run asks for others.
+func renewing(cache *aws.CredentialsCache) func(*middleware.Stack) error {
+	return func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Renewing", func(
+			ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+		) (middleware.InitializeOutput, middleware.Metadata, error) {
+			out, metadata, err := next.HandleInitialize(ctx, in)
+			if Classify(err) == Credentials {
+				cache.Invalidate()
+			}
+			return out, metadata, err
+		}), middleware.Before)
+	}
 }
 
 // Role is the ARN of the role that the account is read by.

@@ -99,6 +99,7 @@ type roles struct {
 	assumed []string // role and external id of each request
 	signed  []string // operation and access key of each call
 	denied  string   // ARN of a role that may not be assumed
+	unknown bool     // the credentials are not accepted any more
 }
 
 func (s *roles) serve(w http.ResponseWriter, r *http.Request) {
@@ -107,6 +108,10 @@ func (s *roles) serve(w http.ResponseWriter, r *http.Request) {
 	key, _, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="), "/")
 	if r.URL.Path != "/" {
 		s.signed = append(s.signed, r.Method+" by "+key)
+		if s.unknown {
+			answer(http.StatusForbidden, `{"message":"The security token included in the request is invalid."}`, "X-Amzn-ErrorType", "UnrecognizedClientException")(w, r)
+			return
+		}
 		works()(w, r)
 		return
 	}
@@ -189,6 +194,29 @@ func TestARoleThatIsNotGrantedIsDenied(t *testing.T) {
 		if len(sts.assumed) != 2 {
 			t.Errorf("asked %q: a denial is not tried again", sts.assumed)
 		}
+	}
+}
+
+// A role that was made anew is another one, and what the former gave out is worth nothing.
+func TestCredentialsThatAreNotAcceptedAreAskedForAnew(t *testing.T) {
+	sts := &roles{}
+	server := serve(t, sts.serve)
+	a, err := FromEnvironment("external-connections", lookup(hub("AWS_ENDPOINT_URL", server.url)), control.Monitor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, unknown := range []bool{false, true, false, false} {
+		sts.unknown = unknown
+		s, err := a.Session(control.Scope{Account: member, Region: "eu-west-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := describe(t.Context(), s.Reads); (err != nil) != unknown {
+			t.Errorf("unknown %t: error %v", unknown, err)
+		}
+	}
+	if n := len(sts.assumed); n != 2 {
+		t.Errorf("the role was assumed %d times, want 2: at first, and after it was not accepted", n)
 	}
 }
 

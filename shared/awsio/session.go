@@ -34,7 +34,7 @@ type AWS struct {
 	pacers      *pacers
 
 	mu      sync.Mutex
-	assumed map[string]aws.CredentialsProvider // by the ARN of the role
+	assumed map[string]*aws.CredentialsCache // by the ARN of the role
 }
 
 // FromEnvironment reads what the Lambda service sets for a function. It stands
@@ -73,7 +73,7 @@ func FromEnvironment(name string, getenv func(string) string, mode control.Mode)
 		members: members,
 		http:    newHTTPClient(Workers),
 		pacers:  pacers,
-		assumed: map[string]aws.CredentialsProvider{},
+		assumed: map[string]*aws.CredentialsCache{},
 	}
 	creds := aws.Credentials{
 		AccessKeyID:     need("AWS_ACCESS_KEY_ID"),
@@ -120,6 +120,7 @@ type Session struct {
 func (a *AWS) Session(scope control.Scope) (*Session, error) {
 	s := &Session{Clock: &Clock{}, role: a.role}
 	s.Reads = a.config(scope, a.credentials)
+	s.Reads.APIOptions = []func(*middleware.Stack) error{s.Clock.listen, a.pacers.pace(scope)}
 	s.Writes = s.Reads.Copy()
 	if scope != a.home {
 		if scope.Region != a.home.Region || !a.members.Admits(scope.Account) {
@@ -127,17 +128,18 @@ func (a *AWS) Session(scope control.Scope) (*Session, error) {
 				scope.Account, scope.Region, a.home.Account, a.home.Region)
 		}
 		s.role = a.members.readRole(scope.Account)
-		s.Reads.Credentials = a.assume(s.role)
-		s.Writes.Credentials = s.Reads.Credentials
+		reads := a.assume(s.role)
+		writes := reads
 		if a.mode == control.Enforce {
-			s.Writes.Credentials = a.assume(a.members.writeRole(scope.Account, a.control))
+			writes = a.assume(a.members.writeRole(scope.Account, a.control))
 		}
+		s.Reads.Credentials, s.Writes.Credentials = reads, writes
+		s.Reads.APIOptions = append(s.Reads.APIOptions, renewing(reads))
+		s.Writes.APIOptions = append(s.Writes.APIOptions, renewing(writes))
 	}
 
 	s.Reads.Retryer = func() aws.Retryer { return patient{} }
-	s.Reads.APIOptions = []func(*middleware.Stack) error{s.Clock.listen, a.pacers.pace(scope), budget, readsOnly}
-
-	s.Writes.APIOptions = []func(*middleware.Stack) error{s.Clock.listen, a.pacers.pace(scope)}
+	s.Reads.APIOptions = append(s.Reads.APIOptions, budget, readsOnly)
 	if a.mode != control.Enforce {
 		s.Writes.APIOptions = append(s.Writes.APIOptions, readsOnly)
 	}

@@ -155,10 +155,8 @@ func (f *Function) meant(by trigger.Request) error {
 // in it.
 func (r *Run) shut(ctx context.Context, err error) {
 	r.over = true
-	class, reason := awsio.Failure(ctx, "account "+r.Scope.Account+" could not be entered", err)
-	if class == awsio.Denied {
-		reason += "; if the account is a member, deploy member.yaml in it, with this deployment's external id; if it is not to be one, exclude it"
-	}
+	class, reason := refusedRole(ctx, "account "+r.Scope.Account+" could not be entered",
+		"if the account is a member, deploy member.yaml in it, with this deployment's external id; if it is not to be one, exclude it", err)
 	resource := r.Session.Role()
 	plan := control.Plan{Findings: []control.Finding{{
 		ID: control.FindingID(r.function.Control, resource, ""), Control: r.function.Control,
@@ -175,6 +173,16 @@ func (r *Run) SweptElsewhere(account string) bool {
 	return account != r.Scope.Account && slices.Contains(r.covered, account)
 }
 
+// refusedRole classifies why a role of a member could not be assumed. Where it is
+// denied there is more to say than for other calls, and other things to do.
+func refusedRole(ctx context.Context, what, ifDenied string, err error) (awsio.Class, string) {
+	class, reason := awsio.Failure(ctx, what, err)
+	if class == awsio.Denied {
+		reason = awsio.Explain(what+": "+ifDenied, err, awsio.Other)
+	}
+	return class, reason
+}
+
 // Ignore says why the run looks at nothing.
 func (r *Run) Ignore(why string) { r.Summary.Ignored, r.over = why, true }
 
@@ -189,10 +197,8 @@ func (r *Run) CarryOut(ctx, begin context.Context, plan control.Plan, complete b
 	gate := control.Gate{Mode: r.function.Settings.Mode, Limit: control.Limit(p.Limits), Covers: p.EnforceOn.Covers}
 	if gate.Mode == control.Enforce && len(plan.Actions) > 0 {
 		if err := r.Session.EnterToWrite(begin); err != nil {
-			class, reason := awsio.Failure(begin, "the role that may write in account "+r.Scope.Account+" could not be assumed", err)
-			if class == awsio.Denied {
-				reason += "; the account's own mode for this control is not enforce, or member.yaml is not deployed there as it should be"
-			}
+			class, reason := refusedRole(begin, "the role that may write in account "+r.Scope.Account+" could not be assumed",
+				"the account's own mode for this control is not enforce, or member.yaml is not deployed there as it should be", err)
 			gate.Barred = reason
 			complete = complete && class == awsio.Denied
 		}
