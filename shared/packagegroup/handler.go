@@ -45,8 +45,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	look, begin, cancel := control.Phases(ctx)
 	defer cancel()
-	seen, plan := Look(look, run.Session, run.Scope, h.Policy)
 	o := newObserver(run.Session, run.Scope, h.Policy)
+	seen, plan := o.lookAtAll(look)
 	run.CarryOut(ctx, begin, plan, complete(plan), newActor(o, codeartifact.NewFromConfig(run.Session.Writes)))
 	run.Summary.Details = tally(plan, seen, o.policy, o.clock.Now())
 	return run.Finish(ctx)
@@ -56,6 +56,11 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 // a sweep of the function does, and what a person sees by hand.
 func Look(ctx context.Context, s *awsio.Session, scope control.Scope, p *policy.Policy) (Observation, control.Plan) {
 	o := newObserver(s, scope, p)
+	return o.lookAtAll(ctx)
+}
+
+// lookAtAll is Look with the observer that the run goes on with.
+func (o *observer) lookAtAll(ctx context.Context) (Observation, control.Plan) {
 	seen := o.all(ctx)
 	return seen, Decide(seen, o.policy, o.clock.Now())
 }

@@ -59,7 +59,7 @@ func (r *reader) shadowedApprovals(p ProtonConnections) {
 			continue
 		}
 		for _, other := range p.Waivers[:i] {
-			if other.Approval.covers(w.Approval) && !other.Expires.Before(w.Expires) {
+			if other.covers(w.Approval) && !other.Expires.Before(w.Expires) {
 				r.shadow(w.Place, w.Line, w.Column, other.Place, other.Line)
 				break
 			}

@@ -41,7 +41,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	rules, clock := *h.Policy.ProtonConnections, run.Session.Clock
 	read := newClient(run.Session.Reads)
 
-	seen, plan := lookAt(look, run.Session, run.Scope, h.Policy, why.Connection)
+	seen, plan := lookAt(look, read, clock, run.Scope, h.Policy, why.Connection)
 	run.Summary.Gone = seen.Gone != nil
 	a := &actor{read: read, write: newClient(run.Session.Writes), scope: run.Scope, policy: rules, clock: clock}
 	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0 && seen.Gone == nil, a)
@@ -61,14 +61,14 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 // Look reads everything in scope, and says what the policy makes of it. It is what
 // a sweep of the function does, and what a person sees by hand.
 func Look(ctx context.Context, s *awsio.Session, scope control.Scope, p *policy.Policy) (Observation, control.Plan) {
-	return lookAt(ctx, s, scope, p, "")
+	return lookAt(ctx, newClient(s.Reads), s.Clock, scope, p, "")
 }
 
 // lookAt is Look for one connection, or for all of them. An event does not say on
 // which side of the connection this account is.
-func lookAt(ctx context.Context, s *awsio.Session, scope control.Scope, p *policy.Policy, only string) (Observation, control.Plan) {
-	o := Observe(ctx, newClient(s.Reads), scope, only, Management, Environment)
-	return o, o.Judge(p, s.Clock.Now())
+func lookAt(ctx context.Context, read Reader, clock *awsio.Clock, scope control.Scope, p *policy.Policy, only string) (Observation, control.Plan) {
+	o := Observe(ctx, read, scope, only, Management, Environment)
+	return o, o.Judge(p, clock.Now())
 }
 
 // Judge says what a policy makes of an observation.
