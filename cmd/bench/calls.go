@@ -33,7 +33,9 @@ func repositoryCalls(b *bench) ([]line, error) {
 			delete(want, "DescribeRepository")
 		}
 		l, err := b.count("calls for repositories in domains of "+shapeOf(shape), connections, want, func(s *stage) int {
-			s.fill(home, false, shape...)
+			for i, size := range shape {
+				s.fill(home, fmt.Sprintf("domain-%04d", i), size, false)
+			}
 			return want["DescribeRepository"]
 		})
 		if err != nil {

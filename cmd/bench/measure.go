@@ -23,6 +23,11 @@ func measures() []measure {
 		{"warm", "from an event to its outcome, in a process that is warm", warm},
 		{"calls", "how many calls a sweep of repositories makes", repositoryCalls},
 		{"groups", "how many calls a sweep of package groups makes", groupCalls},
+		{"sweep", "how fast a sweep of repositories is with the cap lifted", sweepRate},
+		{"pace", "how close sweeps stay to a limit, one of the server and their own", pace},
+		{"memory", "what a sweep of very many repositories takes in memory", memory},
+		{"burst", "what becomes of very many events at once", burst},
+		{"organization", "how long a round over many accounts takes", organization},
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,26 +140,29 @@ func (b *bench) newStage() (*stage, error) {
 // deploy puts a function in place. The changes are in turn the names and values of
 // what is different in its environment.
 func (s *stage) deploy(name, mode string, concurrency int, changes ...string) (*lambda.Running, error) {
+	return s.deployAs("", name, mode, concurrency, changes...)
+}
+
+// deployAs is deploy for a function that acts as a role of the account.
+func (s *stage) deployAs(role, name, mode string, concurrency int, changes ...string) (*lambda.Running, error) {
 	env := s.environment(name, mode)
 	for i := 0; i < len(changes); i += 2 {
 		env[changes[i]] = changes[i+1]
 	}
 	return lambda.Start(s.world, lambda.Function{
-		Name: name, Account: home, Region: region, Binary: s.binary(name), Env: maps.Clone(env),
+		Name: name, Account: home, Region: region, Role: role, Binary: s.binary(name), Env: env,
 		Timeout: 15 * time.Minute, Concurrency: concurrency,
 	})
 }
 
-// fill adds domains with so many repositories each, and lets every repository have
+// fill adds a domain with so many repositories, each of which has the first one as
 // an upstream where that is wanted.
-func (s *stage) fill(owner string, upstreams bool, sizes ...int) {
-	for i, size := range sizes {
-		d := s.artifacts.AddDomain(owner, region, fmt.Sprintf("domain-%04d", i))
-		for j := range size {
-			r := d.AddRepository(fmt.Sprintf("repository-%06d", j))
-			if upstreams && j > 0 {
-				r.Upstream("repository-000000")
-			}
+func (s *stage) fill(owner, domain string, size int, upstreams bool) {
+	d := s.artifacts.AddDomain(owner, region, domain)
+	for i := range size {
+		r := d.AddRepository(fmt.Sprintf("repository-%06d", i))
+		if upstreams && i > 0 {
+			r.Upstream("repository-000000")
 		}
 	}
 }
@@ -180,7 +182,7 @@ func (s *stage) invoke(f *lambda.Running, payload string) (summary, time.Duratio
 	result, err := f.Invoke(s.ctx, []byte(payload))
 	took := time.Since(began)
 	if err != nil {
-		return summary{}, took, errors.Join(err, errors.New(strings.Join(f.Logs(), "\n")))
+		return summary{}, took, errors.Join(err, errors.New(lastOf(f.Logs())))
 	}
 	var out summary
 	if err := json.Unmarshal(result.Payload, &out); err != nil {
@@ -193,7 +195,7 @@ func (s *stage) invoke(f *lambda.Running, payload string) (summary, time.Duratio
 func (s *stage) sweepAll(f *lambda.Running, want int) (time.Duration, error) {
 	out, took, err := s.invoke(f, sweep)
 	if err == nil && (!out.Complete || out.Looked != want) {
-		err = fmt.Errorf("the sweep looked at %d of %d, complete: %t\n%s", out.Looked, want, out.Complete, strings.Join(f.Logs(), "\n"))
+		err = fmt.Errorf("the sweep looked at %d of %d, complete: %t\n%s", out.Looked, want, out.Complete, lastOf(f.Logs()))
 	}
 	return took, err
 }
@@ -212,3 +214,6 @@ func (s *stage) operations(since int) []string {
 	}
 	return list
 }
+
+// lastOf is the end of a log, for an error.
+func lastOf(lines []string) string { return strings.Join(lines[max(0, len(lines)-5):], "\n") }
