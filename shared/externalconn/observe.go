@@ -31,7 +31,7 @@ type Observation struct {
 
 	// LeftToOwner counts the repositories that the account administers in domains
 	// whose owners are swept by themselves. They were not looked at.
-	LeftToOwner int
+	LeftToOwner int `json:"leftToOwner,omitempty"`
 
 	// Unread is everything that could not be read. The observation is complete
 	// only if it is empty.
