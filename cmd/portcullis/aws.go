@@ -18,9 +18,9 @@ import (
 type awsFlags struct{ options signin.Options }
 
 func (f *awsFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.options.Profile, "profile", "", "profile with the credentials, of ~/.aws/config")
-	c.Flags().StringSliceVar(&f.options.Regions, "region", nil, "Region to look at; may be given several times")
-	c.Flags().StringVar(&f.options.Endpoint, "endpoint-url", "", "where AWS is, for tests and private endpoints")
+	c.Flags().StringVar(&f.options.Profile, "profile", "", "`NAME` of the profile with the credentials, in ~/.aws/config")
+	c.Flags().StringSliceVar(&f.options.Regions, "region", nil, "`NAME` of a Region to look at; may be given several times")
+	c.Flags().StringVar(&f.options.Endpoint, "endpoint-url", "", "`URL` where AWS is, for tests and private endpoints")
 }
 
 func (f *awsFlags) signIn(ctx context.Context, c *cobra.Command) (*signin.Login, error) {

@@ -18,10 +18,14 @@ func TestMain(m *testing.M) {
 
 // The scripts run this program as a person does, and compare all that it prints.
 func TestScripts(t *testing.T) {
+	schema := planSchema(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireUniqueNames: true, RequireExplicitExec: true,
-		Setup:         emptyHome,
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"world": world, "exits": exits, "met": met, "unwritten": unwritten, "scrubbed": scrubbed},
+		Setup: func(e *testscript.Env) error {
+			e.Values[plans{}] = schema
+			return emptyHome(e)
+		},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"world": world, "exits": exits, "met": met, "unwritten": unwritten, "shaped": shaped, "scrubbed": scrubbed},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "", // writes what is printed into the scripts; read the difference
 	})
 }

@@ -57,10 +57,10 @@ unless there is nothing else.`,
 		},
 	}
 	p.aws.add(c)
-	c.Flags().StringVar(&p.policy, "policy", defaultPolicy, "policy to judge by")
-	c.Flags().StringArrayVar(&p.only, "only", nil, "show only what this matches: an ARN, a name such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
-	c.Flags().StringVar(&p.output, "output", "text", "text, json or markdown")
-	c.Flags().StringVar(&p.save, "save", "", "keep what was seen in this file")
+	c.Flags().StringVar(&p.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
+	c.Flags().StringArrayVar(&p.only, "only", nil, "show only what this `PATTERN` matches: an ARN, a name such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
+	c.Flags().StringVar(&p.output, "output", "text", "`FORMAT`: text, json or markdown")
+	c.Flags().StringVar(&p.save, "save", "", "keep what was seen in this `FILE`")
 	c.Flags().BoolVar(&p.all, "all", false, "list what is compliant, too")
 	complete(c, "output", "text", "json", "markdown")
 	return c

@@ -28,7 +28,7 @@ that ` + "`portcullis plan --save`" + ` kept. Warnings do not change the exit st
 			return checkPolicy(c, policyArgument(args), estate)
 		},
 	}
-	c.Flags().StringVar(&estate, "estate", "", "warn of rules that speak of nothing in this saved estate")
+	c.Flags().StringVar(&estate, "estate", "", "warn of rules that speak of nothing in this saved estate, a `FILE`")
 	return c
 }
 

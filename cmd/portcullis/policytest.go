@@ -52,10 +52,10 @@ could not do its work; 2 something changes.`,
 			return runCases(c, file, cases, all)
 		},
 	}
-	c.Flags().StringVar(&cases, "cases", "", "file with the cases")
+	c.Flags().StringVar(&cases, "cases", "", "`FILE` with the cases")
 	c.Flags().BoolVarP(&all, "verbose", "v", false, "list the cases that pass, too")
-	c.Flags().StringVar(&estate, "estate", "", "estate that `portcullis plan --save` kept")
-	c.Flags().StringVar(&against, "against", "", "policy to compare with")
+	c.Flags().StringVar(&estate, "estate", "", "estate that plan --save kept, a `FILE`")
+	c.Flags().StringVar(&against, "against", "", "policy to compare with, a `FILE`")
 	return c
 }
 

@@ -53,7 +53,13 @@ var schemaBlock = regexp.MustCompile("(?s)```json schema=([A-Za-z ]+)\n(.*?)```"
 // Schemas returns the schemas of docs/events.md by detail-type.
 func Schemas(t *testing.T) map[string]*jsonschema.Schema {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(root(), "docs", "events.md"))
+	return SchemasIn(t, "events.md")
+}
+
+// SchemasIn returns the schemas of a page in docs, by the names that they have there.
+func SchemasIn(t *testing.T, name string) map[string]*jsonschema.Schema {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(root(), "docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,11 +40,7 @@ func cell(s string) string {
 	var b strings.Builder
 	for _, c := range Plain(s) {
 		switch {
-		case c == '<':
-			b.WriteString("&lt;")
-		case c == '&':
-			b.WriteString("&amp;")
-		case strings.ContainsRune("\\`*_[]|~#@", c):
+		case strings.ContainsRune("\\`*_[]|~#@<>&", c):
 			fmt.Fprintf(&b, "&#%d;", c)
 		default:
 			b.WriteRune(c)

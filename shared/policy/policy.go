@@ -7,7 +7,8 @@
 //
 // policy/policy.yaml shows every key with its meaning. This file holds what all controls share;
 // external.go, groups.go and origins.go hold the sections of their controls, and a further control adds a file like them
-// and one line in Parse. read.go is the strict YAML reader below both.
+// and one line in Parse. shadow.go finds rules that change nothing, schema.go describes the file to editors, cases.go reads
+// the cases that a policy is tested by. read.go is the strict YAML reader below all of them.
 package policy
 
 import (
