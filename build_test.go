@@ -152,7 +152,7 @@ func do(t *testing.T, folder string, env []string, name string, args ...string) 
 // copyTree copies what a build needs.
 func copyTree(t *testing.T, from, to string) {
 	t.Helper()
-	for _, folder := range []string{"cmd", "functions", "policy", "shared", "tools"} {
+	for _, folder := range []string{"cmd", "functions", "internal", "policy", "shared", "tools"} {
 		if err := os.CopyFS(filepath.Join(to, folder), os.DirFS(filepath.Join(from, folder))); err != nil {
 			t.Fatal(err)
 		}

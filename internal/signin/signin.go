@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"portcullis/shared/awsio"
 	"portcullis/shared/control"
@@ -54,7 +55,9 @@ type Login struct {
 func In(ctx context.Context, o Options) (*Login, error) {
 	search, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
-	load := []func(*config.LoadOptions) error{config.WithAssumeRoleCredentialOptions(func(a *stscreds.AssumeRoleOptions) { a.TokenProvider = o.Token })}
+	load := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), // what it would say is not about what the person asked for
+		config.WithAssumeRoleCredentialOptions(func(a *stscreds.AssumeRoleOptions) { a.TokenProvider = o.Token })}
 	if o.Profile != "" {
 		load = append(load, config.WithSharedConfigProfile(o.Profile))
 	}

@@ -1,0 +1,48 @@
+package awsio
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
+	"github.com/aws/smithy-go"
+
+	"portcullis/shared/control"
+)
+
+func somebody(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "secret"}, nil
+}
+
+// A person's rights are mostly wider than a function's, so here the client is all
+// that keeps a look from writing.
+func TestAPersonWhoOnlyLooksCannotWrite(t *testing.T) {
+	home := control.Scope{Account: "111122223333", Region: "eu-west-1"}
+	s, err := ForPerson(aws.CredentialsProviderFunc(somebody), home, "http://127.0.0.1:1", control.Monitor).Session(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, cfg := range map[string]aws.Config{"Reads": s.Reads, "Writes": s.Writes} {
+		_, err := codeartifact.NewFromConfig(cfg).DeleteDomain(t.Context(), &codeartifact.DeleteDomainInput{Domain: aws.String("corp")})
+		if !errors.Is(err, ErrReadOnly) {
+			t.Errorf("%s: error %v, want %v", name, err, ErrReadOnly)
+		}
+	}
+}
+
+func TestAPersonIsToldWhatAPersonCanDo(t *testing.T) {
+	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"}
+	_, byHand := Failure(ByHand(t.Context()), "it could not be read", denied)
+	_, byFunction := Failure(t.Context(), "it could not be read", denied)
+	if strings.Contains(byHand, "function") || !strings.Contains(byHand, "these credentials lack the right") || !strings.Contains(byFunction, "the function's role") {
+		t.Errorf("a person is told %q, a function %q", byHand, byFunction)
+	}
+	for _, c := range []Class{Denied, Credentials, Throttled, Unavailable, Timeout, Unreachable, Malformed, Deadline} {
+		if next := nextStepByHand(c); next == "" || strings.Contains(next, "function") || strings.Contains(next, "sweep") {
+			t.Errorf("%s: %q", c, next)
+		}
+	}
+}
