@@ -115,9 +115,11 @@ func kept(t *testing.T, e Estate) []byte {
 	return b.Bytes()
 }
 
+// sick has every control read a part of what there is, and not all of it.
 func sick(w *localaws.World) {
-	for _, operation := range []string{"DescribeRepository", "ListPackageGroups", "GetAssociatedPackageGroup", "ListEnvironmentAccountConnections"} {
-		w.Inject(localaws.Fault{Operation: operation, Skip: 1, Kind: localaws.Fail(http.StatusForbidden, "AccessDeniedException", "no")})
+	// Of package-origins there is one call in all, which package-groups makes as well.
+	for operation, well := range map[string]int{"DescribeRepository": 1, "ListPackageGroups": 1, "GetAssociatedPackageGroup": 0, "ListEnvironmentAccountConnections": 1} {
+		w.Inject(localaws.Fault{Operation: operation, Skip: well, Kind: localaws.Fail(http.StatusForbidden, "AccessDeniedException", "no")})
 	}
 }
 
