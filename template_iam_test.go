@@ -119,6 +119,10 @@ func (st statement) holds(context map[string][]string, c *complaints) bool {
 				holds = len(has) == 1 && slices.Contains(want, has[0])
 			case "ForAllValues:StringEquals": // also where there are no values
 				holds = !slices.ContainsFunc(has, func(s string) bool { return !slices.Contains(want, s) })
+			case "ForAnyValue:StringEquals":
+				holds = slices.ContainsFunc(has, func(s string) bool { return slices.Contains(want, s) })
+			case "ArnNotEquals": // also where there is none
+				holds = len(has) != 1 || !slices.Contains(want, has[0])
 			case "Null":
 				holds = (len(has) == 0) == (want[0] == "true")
 			default:
@@ -337,10 +341,13 @@ func onlyTheirRoles(p project, c *complaints) {
 // onlyMembersSend evaluates the policy of the bus. What is in the hub's own account needs no leave of it.
 func onlyMembersSend(p project, c *complaints) {
 	for _, s := range p.stacks {
-		c.equal("policies of the bus without members", len(s.of("AWS::Events::EventBusPolicy")), 0)
+		c.equal("policies of the bus without members", s.of("AWS::Events::EventBusPolicy"), []string{"OwnEventsPolicy"})
+	}
+	for _, s := range slices.Concat(p.stacks, p.hubs) {
+		onlyOursTell(s, c)
 	}
 	for _, s := range p.hubs {
-		c.equal("policies of the bus", s.of("AWS::Events::EventBusPolicy"), []string{"BusPolicy"})
+		c.equal("policies of the bus", s.of("AWS::Events::EventBusPolicy"), []string{"BusPolicy", "OwnEventsPolicy"})
 		c.keys("BusPolicy", s.resources["BusPolicy"].properties, "EventBusName", "Statement", "StatementId")
 		c.equal("bus of BusPolicy", s.get("BusPolicy", "EventBusName"), "<Bus>")
 		written, _ := s.get("BusPolicy", "Statement").(map[string]any)
@@ -369,6 +376,33 @@ func onlyMembersSend(p project, c *complaints) {
 			c.equal("putting on the bus: "+what, is.may, is.want)
 		}
 	}
+}
+
+// onlyOursTell evaluates who may put events that say they come from Portcullis.
+func onlyOursTell(s stack, c *complaints) {
+	c.keys("OwnEventsPolicy", s.resources["OwnEventsPolicy"].properties, "EventBusName", "Statement", "StatementId")
+	c.equal("bus of OwnEventsPolicy", s.get("OwnEventsPolicy", "EventBusName"), "<Bus>")
+	written, _ := s.get("OwnEventsPolicy", "Statement").(map[string]any)
+	c.keys("statement of OwnEventsPolicy", written, "Action", "Condition", "Effect", "Principal", "Resource")
+	st := readStatement(written)
+	c.equal("effect, actions and resources of OwnEventsPolicy", []any{st.effect, written["Principal"], st.actions, st.resources},
+		[]any{"Deny", "*", []string{"events:PutEvents"}, []string{"<Bus.Arn>"}})
+	denied := func(principal string, sources ...string) bool {
+		context := map[string][]string{"events:source": sources}
+		if principal != "" {
+			context["aws:PrincipalArn"] = []string{principal}
+		}
+		return st.holds(context, c)
+	}
+	for _, name := range s.of("AWS::IAM::Role") {
+		reports := slices.Contains([]string{"PlannerRole", "ExternalConnectionsRole", "PackageGroupsRole", "PackageOriginsRole", "ProtonConnectionsRole"}, name)
+		c.equal("putting events of Portcullis is denied to "+name, denied("<"+name+".Arn>", report.Source), !reports)
+	}
+	const somebody = "arn:aws:iam::111122223333:role/somebody"
+	c.equal("putting events of Portcullis is denied to somebody", denied(somebody, report.Source), true)
+	c.equal("putting events of Portcullis is denied to somebody, behind another", denied(somebody, "com.example", report.Source), true)
+	c.equal("putting events of Portcullis is denied to nobody known", denied("", report.Source), true)
+	c.equal("putting other events is denied to ForwardRole", denied("<ForwardRole.Arn>", "aws.codeartifact"), false)
 }
 
 func membersAreSaid(p project, c *complaints) {

@@ -281,13 +281,19 @@ func metrics(t *testing.T, lines []string) (list []string) {
 // associate is what a developer does.
 func associate(t *testing.T, o *org, account, repository string) {
 	t.Helper()
+	associateIn(t, o, account, account, repository)
+}
+
+// associateIn does it in the domain of an owner.
+func associateIn(t *testing.T, o *org, account, owner, repository string) {
+	t.Helper()
 	who := o.World.Account(account)
 	client := sdk.New(sdk.Options{
 		Region: region, BaseEndpoint: aws.String(o.World.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider(who.AccessKeyID, who.SecretAccessKey, who.SessionToken),
 	})
 	_, err := client.AssociateExternalConnection(t.Context(), &sdk.AssociateExternalConnectionInput{
-		Domain: aws.String("corp"), Repository: &repository, ExternalConnection: aws.String("public:npmjs"),
+		Domain: aws.String("corp"), DomainOwner: &owner, Repository: &repository, ExternalConnection: aws.String("public:npmjs"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -391,6 +397,85 @@ func TestARepositoryOfTwoAccountsIsOneFinding(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{web}, found); diff != "" {
 		t.Errorf("found by (-want +got):\n%s", diff)
+	}
+}
+
+// What another account owns is for its own runs and its own mode, whoever
+// administers it.
+func TestNothingIsWrittenInADomainWhoseOwnerDoesNotWantIt(t *testing.T) {
+	const theirs = "AssociateExternalConnection in " + data + " by "
+	for _, test := range []struct {
+		name string
+		env  map[string]string
+		wake func(o *org)
+		want []string
+	}{
+		{"by the event of an administrator", map[string]string{"MEMBER_ACCOUNTS": members},
+			func(o *org) { o.domains[web].AddRepositoryOf(data, "tool"); associateIn(o.T, o, data, web, "tool") }, []string{theirs}},
+		{"by the event of an administrator, where the owner is excluded", map[string]string{"MEMBER_ACCOUNTS": web + "," + data, "EXCLUDED_ACCOUNTS": tools},
+			func(o *org) { o.domains[tools].AddRepositoryOf(data, "tool"); associateIn(o.T, o, data, tools, "tool") }, []string{theirs}},
+		{"by a sweep, where the owner is excluded", map[string]string{"MEMBER_ACCOUNTS": members, "EXCLUDED_ACCOUNTS": tools},
+			func(o *org) { o.domains[tools].AddRepositoryOf(data, "tool").Connect("public:npmjs"); o.round() }, nil},
+		{"by a sweep of the hub, where the members are not known", map[string]string{"ORGANIZATION_ID": organizationID},
+			func(o *org) { o.domains[web].AddRepositoryOf(home, "tool").Connect("public:npmjs"); _ = o.Round() }, nil},
+		{"by a sweep by hand", map[string]string{"MEMBER_ACCOUNTS": members}, func(o *org) {
+			o.domains[web].AddRepositoryOf(home, "tool").Connect("public:npmjs")
+			if _, err := o.Functions["external-connections"].Invoke(o.T.Context(), []byte(`{}`)); err != nil {
+				o.T.Fatal(err)
+			}
+		}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := newOrg(t, "enforce", test.env)
+			for _, d := range o.domains {
+				d.AddRepository("app").Connect() // nothing to do there
+			}
+			if err := o.Join(data, "external-connections"); err != nil {
+				t.Fatal(err)
+			}
+			test.wake(o)
+			if diff := cmp.Diff(test.want, o.Writes()); diff != "" {
+				t.Errorf("writes (-want +got):\n%s", diff)
+			}
+			if len(o.Reported("Run Summary")) == 0 {
+				t.Error("nothing ran: the test proves nothing")
+			}
+		})
+	}
+}
+
+func TestAnExcludedAccountIsNoPartOfARound(t *testing.T) {
+	o := newOrg(t, "monitor", map[string]string{"MEMBER_ACCOUNTS": members, "EXCLUDED_ACCOUNTS": tools})
+	runs, _ := o.round()
+	if diff := cmp.Diff([]string{home, web, data}, accounts(runs)); diff != "" {
+		t.Errorf("swept (-want +got):\n%s", diff)
+	}
+	if _, before := o.round(); before == nil || !before.Complete {
+		t.Errorf("the round before: %+v", before)
+	}
+}
+
+// A run of the planner that fails loses nothing: the one after it tells both rounds.
+func TestARoundThatCouldNotBeToldIsToldByTheNextRun(t *testing.T) {
+	o := newOrg(t, "monitor", nil)
+	o.round()
+	f := o.World.Inject(localaws.Fault{Service: "logs", Kind: localaws.Fail(400, "AccessDeniedException", "no")})
+	for range 2 {
+		if err := o.Round(); err == nil {
+			t.Error("the planner says nothing")
+		}
+		o.World.Advance(time.Hour)
+	}
+	f.Remove()
+	o.round()
+	told := map[string]bool{}
+	for _, detail := range o.Reported(round.SummaryEvent) {
+		told[decode[round.Summary](t, detail).Round] = true
+	}
+	// Those planned while nobody said what time it was have no time, and are not told.
+	first := decode[round.Planned](t, o.Reported(round.PlannedEvent)[0])
+	if !told[first.Round] || len(told) != 1 {
+		t.Errorf("told %v, want %s", told, first.Round)
 	}
 }
 

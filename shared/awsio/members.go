@@ -12,8 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
-
-	"portcullis/shared/control"
 )
 
 // Members says which accounts a deployment reaches beside its own, and by which
@@ -28,10 +26,13 @@ type Members struct {
 	roles, externalID string
 }
 
+// Without counts, which every start would pay for (see package trigger).
 var (
-	accountID      = regexp.MustCompile(`^[0-9]{12}$`)
-	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
+	digits         = regexp.MustCompile(`^[0-9]+$`)
+	organizationID = regexp.MustCompile(`^o-[a-z0-9]+$`)
 )
+
+func isAccount(id string) bool { return len(id) == 12 && digits.MatchString(id) }
 
 // readMembers reads ORGANIZATION_ID, MEMBER_ACCOUNTS and EXCLUDED_ACCOUNTS (ids
 // with commas in between), MEMBER_ROLES and EXTERNAL_ID.
@@ -60,7 +61,7 @@ func accounts(getenv func(string) string, name string) ([]string, error) {
 	for id := range strings.SplitSeq(getenv(name), ",") {
 		switch id = strings.TrimSpace(id); {
 		case id == "": // CloudFormation writes an empty list so
-		case !accountID.MatchString(id):
+		case !isAccount(id):
 			return nil, fmt.Errorf("%s has %q in it, which is not the id of an account: it takes ids of twelve digits with commas in between", name, id)
 		default:
 			ids = append(ids, id)
@@ -75,7 +76,7 @@ func (m Members) any() bool { return m.Organization != "" || m.Listed != nil }
 // nothing is known but those that are excluded; that the others are its own is
 // for the policy of the bus and for the role to see to, which say so by its id.
 func (m Members) Admits(account string) bool {
-	if !accountID.MatchString(account) || m.Excludes(account) {
+	if !isAccount(account) || m.Excludes(account) {
 		return false
 	}
 	return m.Organization != "" || slices.Contains(m.Listed, account)
@@ -83,6 +84,12 @@ func (m Members) Admits(account string) bool {
 
 // Excludes tells whether an account was named as one that is left alone.
 func (m Members) Excludes(account string) bool { return slices.Contains(m.Excluded, account) }
+
+// Has tells whether an account is a member, and whether that is known. Of an
+// organization's accounts it is not.
+func (m Members) Has(account string) (member, known bool) {
+	return m.Admits(account), m.Organization == "" || m.Excludes(account)
+}
 
 // Concerns tells whether something is about an account that the deployment looks
 // at: about tells it for one account. Of an organization's accounts it is not known
@@ -157,13 +164,4 @@ func (s *Session) EnterToWrite(ctx context.Context) error { return enter(ctx, s.
 func enter(ctx context.Context, c aws.Config) error {
 	_, err := c.Credentials.Retrieve(ctx)
 	return err
-}
-
-// Made tells whether a call was made by this control itself: by the function's
-// own role, or by a role that it has assumed in that account.
-func (a *AWS) Made(scope control.Scope, caller string) bool {
-	if caller == "" {
-		return false
-	}
-	return caller == a.role || a.members.any() && caller == a.members.writeRole(scope.Account, a.control)
 }

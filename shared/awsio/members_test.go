@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -99,7 +100,8 @@ type roles struct {
 	assumed []string // role and external id of each request
 	signed  []string // operation and access key of each call
 	denied  string   // ARN of a role that may not be assumed
-	unknown bool     // the credentials are not accepted any more
+	unknown string   // access key that is not accepted any more
+	expires time.Time
 }
 
 func (s *roles) serve(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +110,7 @@ func (s *roles) serve(w http.ResponseWriter, r *http.Request) {
 	key, _, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="), "/")
 	if r.URL.Path != "/" {
 		s.signed = append(s.signed, r.Method+" by "+key)
-		if s.unknown {
+		if s.unknown == key {
 			answer(http.StatusForbidden, `{"message":"The security token included in the request is invalid."}`, "X-Amzn-ErrorType", "UnrecognizedClientException")(w, r)
 			return
 		}
@@ -123,8 +125,12 @@ func (s *roles) serve(w http.ResponseWriter, r *http.Request) {
 		answer(http.StatusForbidden, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>`)(w, r)
 		return
 	}
+	expires := s.expires
+	if expires.IsZero() {
+		expires = time.Now().Add(time.Hour)
+	}
 	answer(http.StatusOK, `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>`+strings.ToUpper(role[strings.LastIndex(role, "-")+1:])+
-		`</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>x</SessionToken><Expiration>2199-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)(w, r)
+		`</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>x</SessionToken><Expiration>`+expires.UTC().Format(time.RFC3339)+`</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)(w, r)
 }
 
 func TestAMemberIsReadAndWrittenByTheRolesThatItGrants(t *testing.T) {
@@ -199,50 +205,58 @@ func TestARoleThatIsNotGrantedIsDenied(t *testing.T) {
 
 // A role that was made anew is another one, and what the former gave out is worth nothing.
 func TestCredentialsThatAreNotAcceptedAreAskedForAnew(t *testing.T) {
-	sts := &roles{}
-	server := serve(t, sts.serve)
-	a, err := FromEnvironment("external-connections", lookup(hub("AWS_ENDPOINT_URL", server.url)), control.Monitor)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, unknown := range []bool{false, true, false, false} {
-		sts.unknown = unknown
-		s, err := a.Session(control.Scope{Account: member, Region: "eu-west-1"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := describe(t.Context(), s.Reads); (err != nil) != unknown {
-			t.Errorf("unknown %t: error %v", unknown, err)
-		}
-	}
-	if n := len(sts.assumed); n != 2 {
-		t.Errorf("the role was assumed %d times, want 2: at first, and after it was not accepted", n)
+	for _, role := range []string{"READ", "WRITE"} {
+		t.Run(role, func(t *testing.T) {
+			sts := &roles{}
+			server := serve(t, sts.serve)
+			a, err := FromEnvironment("external-connections", lookup(hub("AWS_ENDPOINT_URL", server.url)), control.Enforce)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, unknown := range []string{"", role, "", ""} {
+				sts.unknown = unknown
+				s, err := a.Session(control.Scope{Account: member, Region: "eu-west-1"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				read, write := describe(t.Context(), s.Reads), disconnect(t.Context(), s.Writes)
+				if (read != nil) != (unknown == "READ") || (write != nil) != (unknown == "WRITE") {
+					t.Errorf("unknown %q: reading %v, writing %v", unknown, read, write)
+				}
+			}
+			if n := len(sts.assumed); n != 3 || !strings.Contains(sts.assumed[2], "-"+strings.ToLower(role)+" ") {
+				t.Errorf("assumed %q, want each once, and then the one that was not accepted", sts.assumed)
+			}
+		})
 	}
 }
 
-func TestItsOwnCallsAreKnown(t *testing.T) {
-	a, err := FromEnvironment("external-connections", lookup(hub()), control.Enforce)
-	if err != nil {
-		t.Fatal(err)
-	}
-	there := control.Scope{Account: member, Region: "eu-west-1"}
-	for caller, own := range map[string]bool{
-		hub()["ROLE_ARN"]: true,
-		theirPen:          true,
-		theirRead:         false,
-		"":                false,
-		"arn:aws:iam::999988887777:role/portcullis-eu-west-1-external-connections-write": false,
-		"arn:aws:iam::444455556666:role/portcullis-eu-west-1-package-groups-write":       false,
-	} {
-		if got := a.Made(there, caller); got != own {
-			t.Errorf("a call of %q is its own: %t", caller, got)
+func TestCredentialsDoNotEndDuringARun(t *testing.T) {
+	for left, again := range map[time.Duration]bool{20 * time.Minute: false, 15 * time.Minute: true} {
+		sts := &roles{expires: time.Now().Add(left)}
+		server := serve(t, sts.serve)
+		a, err := FromEnvironment("external-connections", lookup(hub("AWS_ENDPOINT_URL", server.url)), control.Monitor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			s, err := a.Session(control.Scope{Account: member, Region: "eu-west-1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Enter(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := len(sts.assumed) > 1; got != again {
+			t.Errorf("with %s left, asked again: %t", left, got)
 		}
 	}
-	alone, err := FromEnvironment("external-connections", lookup(environment()), control.Enforce)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if alone.Made(home(), "") || alone.Made(home(), "arn:aws:iam::111122223333:role/-external-connections-write") {
-		t.Error("a deployment without a role and without members takes a stranger's call for its own")
+}
+
+func TestTheDeploymentItselfCannotBeExcluded(t *testing.T) {
+	_, err := FromEnvironment("external-connections", lookup(hub("EXCLUDED_ACCOUNTS", "111122223333")), control.Monitor)
+	if !mentions(err, "which is the account of this deployment") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -75,6 +75,9 @@ func FromEnvironment(name string, getenv func(string) string, mode control.Mode)
 		pacers:  pacers,
 		assumed: map[string]*aws.CredentialsCache{},
 	}
+	if members.Excludes(a.home.Account) {
+		return nil, fmt.Errorf("EXCLUDED_ACCOUNTS has %s in it, which is the account of this deployment: to leave it alone, turn the controls off", a.home.Account)
+	}
 	creds := aws.Credentials{
 		AccessKeyID:     need("AWS_ACCESS_KEY_ID"),
 		SecretAccessKey: need("AWS_SECRET_ACCESS_KEY"),

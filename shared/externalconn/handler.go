@@ -2,6 +2,7 @@ package externalconn
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -37,6 +38,9 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r := why.Repository; why.Cause == trigger.Event && run.LeftToOwner(r.Owner) {
+		run.Ignore(fmt.Sprintf("repository %s/%s is in a domain of account %s, which is looked at by itself", r.Domain, r.Name, r.Owner))
+	}
 	if run.Over() {
 		return run.Finish(ctx)
 	}
@@ -47,7 +51,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 	var seen Observation
 	if run.Sweep {
-		seen = ObserveAll(look, read, run.Scope, run.SweptElsewhere)
+		seen = ObserveAll(look, read, run.Scope, run.LeftToOwner)
 	} else {
 		r := why.Repository
 		seen = ObserveOne(look, read, run.Scope, Name{Owner: r.Owner, Domain: r.Domain, Repo: r.Name})
@@ -56,10 +60,18 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0, &actor{
 		read: read, write: codeartifact.NewFromConfig(run.Session.Writes), scope: run.Scope, policy: rules, clock: clock,
 	})
+	if seen.LeftToOwner > 0 {
+		run.Summary.Details = leftOut{seen.LeftToOwner}
+	}
 	for _, w := range rules.Waivers {
 		run.Waiver(w.Term)
 	}
 	return run.Finish(ctx)
+}
+
+// leftOut is what a summary says about repositories that were not looked at.
+type leftOut struct {
+	LeftToOwner int `json:"leftToOwner"` // in domains of other accounts, which are looked at by themselves
 }
 
 // Look reads everything in scope, and says what the policy makes of it: what a

@@ -106,8 +106,8 @@ func (f *Function) Begin(ctx context.Context, why trigger.Trigger) (*Run, error)
 		return nil, f.Refuse(ctx, err)
 	}
 	excluded := scope != f.AWS.Home() && f.AWS.Members().Excludes(scope.Account)
-	if excluded {
-		scope = f.AWS.Home() // it is left alone, and the run looks at nothing
+	if excluded { // the run looks at nothing, and is no part of a round
+		scope, why.Request.Round = f.AWS.Home(), ""
 	}
 	session, err := f.AWS.Session(scope)
 	if err != nil {
@@ -128,7 +128,7 @@ func (f *Function) Begin(ctx context.Context, why trigger.Trigger) (*Run, error)
 		r.Ignore("the control is off")
 	case excluded:
 		r.Ignore("account " + why.Account + " is excluded")
-	case f.AWS.Made(scope, why.Caller):
+	case why.Caller != "" && why.Caller == f.Settings.Role:
 		r.Ignore("the call was made by this function")
 	default:
 		if err := session.Enter(ctx); err != nil {
@@ -167,10 +167,24 @@ func (r *Run) shut(ctx context.Context, err error) {
 	r.Summary.Add(plan, false, control.Gated{}, nil)
 }
 
-// SweptElsewhere tells whether an account has a sweep of its own in the round that
-// this run is a part of.
-func (r *Run) SweptElsewhere(account string) bool {
-	return account != r.Scope.Account && slices.Contains(r.covered, account)
+// LeftToOwner tells whether what an account owns is left to the runs that look at
+// that account: because it is the deployment's own or a member, whose own mode and
+// sweep count, or because it is excluded. Where it is not known which accounts are
+// members, it is the accounts of the round that count; and without those, all that
+// may be one.
+func (r *Run) LeftToOwner(owner string) bool {
+	a := r.function.AWS
+	if owner == r.Scope.Account {
+		return false
+	}
+	if owner == a.Home().Account || a.Members().Excludes(owner) {
+		return true
+	}
+	member, known := a.Members().Has(owner)
+	if !known && r.covered != nil {
+		return slices.Contains(r.covered, owner)
+	}
+	return member
 }
 
 // refusedRole classifies why a role of a member could not be assumed. Where it is

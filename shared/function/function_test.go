@@ -314,14 +314,66 @@ func TestNothingIsWrittenInAnAccountThatDoesNotGrantIt(t *testing.T) {
 	}
 }
 
+func TestWhatAnotherAccountOwnsIsLeftToIt(t *testing.T) {
+	const (
+		member   = partner
+		third    = "222233334444"
+		excluded = "333344445555"
+		stranger = "999988887777"
+	)
+	listed := []string{"MEMBER_ACCOUNTS", member + "," + third, "EXCLUDED_ACCOUNTS", excluded}
+	organization := []string{"MEMBER_ACCOUNTS", "", "ORGANIZATION_ID", "o-a1b2c3d4e5", "EXCLUDED_ACCOUNTS", excluded}
+	for _, test := range []struct {
+		name    string
+		changes []string
+		covered []string
+		left    []string // of all of these, looked at from the member
+	}{
+		{"where the members are listed", listed, nil, []string{home, third, excluded}},
+		{"where the members are listed, in a round", listed, []string{home}, []string{home, third, excluded}},
+		{"where the members are those of an organization, in a round", organization, []string{home, member, third}, []string{home, third, excluded}},
+		{"where the members are those of an organization and not known", organization, nil, []string{home, third, excluded, stranger}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, _ := deploy(t, &pen{}, append(hub(t, ""), test.changes...)...)
+			run := begun(t, f, trigger.Trigger{Cause: trigger.Sweep, Account: member, Region: region, Request: trigger.Request{Covered: test.covered}})
+			var left []string
+			for _, owner := range []string{home, member, third, excluded, stranger} {
+				if run.LeftToOwner(owner) {
+					left = append(left, owner)
+				}
+			}
+			if diff := cmp.Diff(test.left, left); diff != "" {
+				t.Errorf("left (-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("but not where there are no members", func(t *testing.T) {
+		f, _ := deploy(t, &pen{})
+		if run := begun(t, f, trigger.Trigger{Cause: trigger.Sweep}); run.LeftToOwner(partner) || run.LeftToOwner(home) {
+			t.Error("something is left")
+		}
+	})
+}
+
 // That an account bars writes must be known, not guessed.
 func TestARunThatCouldNotAskWhetherItMayWriteIsNotComplete(t *testing.T) {
-	f, _ := deploy(t, &pen{}, hub(t, "")...)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("<html>please sign in</html>"))
+	}))
+	defer web.Close()
+	changes := hub(t, "")
+	f, _ := deploy(t, &pen{}, changes...)
 	run := begun(t, f, trigger.Trigger{Cause: trigger.Sweep, Account: partner, Region: region})
-	begin, stop := context.WithCancel(t.Context())
-	stop()
+	// The role that reads was assumed; the one that writes is asked for now.
+	other, _ := deploy(t, &pen{}, append(changes, "AWS_ENDPOINT_URL", web.URL)...)
+	session, err := other.AWS.Session(run.Scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.Session.Writes = session.Writes
 	e := &estate{}
-	run.CarryOut(t.Context(), begin, plan("a"), true, e)
+	run.CarryOut(t.Context(), t.Context(), plan("a"), true, e)
 	if s, err := finish(t, run); err != nil || e.wrote != nil || s.Complete || s.Outcomes[control.Withheld] != 1 {
 		t.Errorf("wrote %q, summary %+v, error %v", e.wrote, s, err)
 	}
@@ -544,14 +596,17 @@ func TestASweepTellsTheEndOfWaivers(t *testing.T) {
 		why  trigger.Cause
 		now  time.Time
 		want []string
+
+		elsewhere bool
 	}{
-		{"months before", trigger.Sweep, lastDay.AddDate(0, -2, 0), nil},
-		{"two weeks before", trigger.Sweep, lastDay.AddDate(0, 0, -13), []string{soon}},
-		{"on the last day", trigger.Sweep, lastDay.Add(23 * time.Hour), []string{soon}},
-		{"on the day after", trigger.Sweep, lastDay.AddDate(0, 0, 1), []string{over}},
-		{"long after", trigger.Hand, lastDay.AddDate(1, 0, 0), []string{over}},
-		{"not for an event", trigger.Event, lastDay.AddDate(0, 0, 1), nil},
-		{"not where the time is not known", trigger.Sweep, time.Time{}, nil},
+		{"months before", trigger.Sweep, lastDay.AddDate(0, -2, 0), nil, false},
+		{"two weeks before", trigger.Sweep, lastDay.AddDate(0, 0, -13), []string{soon}, false},
+		{"on the last day", trigger.Sweep, lastDay.Add(23 * time.Hour), []string{soon}, false},
+		{"on the day after", trigger.Sweep, lastDay.AddDate(0, 0, 1), []string{over}, false},
+		{"long after", trigger.Hand, lastDay.AddDate(1, 0, 0), []string{over}, false},
+		{"not for an event", trigger.Event, lastDay.AddDate(0, 0, 1), nil, false},
+		{"not where the time is not known", trigger.Sweep, time.Time{}, nil, false},
+		{"not by the sweep of a member: one policy is for all", trigger.Sweep, lastDay.AddDate(0, 0, 1), nil, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -566,6 +621,9 @@ func TestASweepTellsTheEndOfWaivers(t *testing.T) {
 			out := &pen{}
 			f, _ := deploy(t, out, "AWS_ENDPOINT_URL", web.URL)
 			run := begun(t, f, trigger.Trigger{Cause: test.why})
+			if test.elsewhere {
+				run.Scope.Account = partner
+			}
 			if _, err := codeartifact.NewFromConfig(run.Session.Reads).ListDomains(t.Context(), &codeartifact.ListDomainsInput{}); err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
@@ -60,12 +61,21 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if len(changed) == 0 {
 		changed = []place{{scope: h.AWS.Home()}} // the run that says so
 	}
+	// Side by side, so that an account that answers badly takes no time from the others.
+	errs := make([]error, len(changed))
+	var runs sync.WaitGroup
+	for i, p := range changed {
+		runs.Go(func() {
+			one := why
+			one.Account, one.Region = p.scope.Account, p.scope.Region
+			_, errs[i] = h.run(ctx, one, p.domains)
+		})
+	}
+	runs.Wait()
 	var failed []error
-	for _, p := range changed {
-		one := why
-		one.Account, one.Region = p.scope.Account, p.scope.Region
-		if _, err := h.run(ctx, one, p.domains); err != nil {
-			failed = append(failed, fmt.Errorf("account %s: %w", p.scope.Account, err))
+	for i, p := range changed {
+		if errs[i] != nil {
+			failed = append(failed, fmt.Errorf("account %s: %w", p.scope.Account, errs[i]))
 			refused = append(refused, p.messages...)
 		}
 	}

@@ -73,12 +73,13 @@ func (p *past) take(message, account string) error {
 		Source     string          `json:"source"`
 		DetailType string          `json:"detail-type"`
 		Account    string          `json:"account"`
+		Replay     string          `json:"replay-name"` // of an archive: it tells again what it told long ago
 		Detail     json.RawMessage `json:"detail"`
 	}
 	if err := json.Unmarshal([]byte(message), &e); err != nil {
 		return err
 	}
-	if e.Source != report.Source || e.Account != account {
+	if e.Source != report.Source || e.Account != account || e.Replay != "" {
 		return nil
 	}
 	switch e.DetailType {

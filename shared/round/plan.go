@@ -15,16 +15,14 @@ import (
 // accounts returns the ids of all accounts that a round sweeps, sorted: the
 // deployment's own, and its members. An error comes with those that are known.
 func accounts(ctx context.Context, api Organization, home string, members awsio.Members) ([]string, error) {
-	list := []string{home}
-	list = append(list, members.Listed...)
+	list, found := []string{home}, members.Listed
 	var err error
 	if members.Organization != "" {
-		var found []string
 		found, err = active(ctx, api)
-		for _, id := range found {
-			if members.Admits(id) {
-				list = append(list, id)
-			}
+	}
+	for _, id := range found {
+		if members.Admits(id) {
+			list = append(list, id)
 		}
 	}
 	slices.Sort(list)

@@ -34,22 +34,28 @@ type Planned struct {
 // Request asks for one sweep. It is the detail of the event of that name; what it
 // means to a sweep is told in package trigger.
 type Request struct {
-	Version  int      `json:"version"`
-	By       string   `json:"by"`
-	Round    string   `json:"round"`
-	Control  string   `json:"control"`
-	Account  string   `json:"account"`
-	Region   string   `json:"region"`
-	Accounts []string `json:"accounts"` // all accounts of the round
+	Version int    `json:"version"`
+	By      string `json:"by"`
+	Round   string `json:"round"`
+	Control string `json:"control"`
+	Account string `json:"account"`
+	Region  string `json:"region"`
+
+	// Accounts are all of the round; none if there may be more.
+	Accounts []string `json:"accounts,omitempty"`
 }
 
 // Requests are the sweeps of a round.
 func (p Planned) Requests(by, region string) []Request {
 	var list []Request
+	all := p.Accounts
+	if p.Unknown != "" {
+		all = nil
+	}
 	for _, account := range p.Accounts {
 		for _, name := range p.Controls {
 			list = append(list, Request{
-				Version: Version, By: by, Round: p.Round, Control: name, Account: account, Region: region, Accounts: p.Accounts,
+				Version: Version, By: by, Round: p.Round, Control: name, Account: account, Region: region, Accounts: all,
 			})
 		}
 	}
@@ -83,14 +89,15 @@ type Result struct {
 }
 
 // PutTogether holds the summaries of runs against the plan of a round. Those of
-// other rounds, and those that nobody asked for, do not count. Of several from one
+// other rounds, those that nobody asked for, and those that looked at nothing do not
+// count. Of several from one
 // account the most complete one counts, because an event may arrive twice and a
 // request as well.
 func PutTogether(p Planned, runs []control.Summary) Summary {
 	type key struct{ control, account string }
 	best := map[key]control.Summary{}
 	for _, r := range runs {
-		if r.Round != p.Round {
+		if r.Round != p.Round || r.Ignored != "" {
 			continue
 		}
 		k := key{r.Control, r.Account}

@@ -73,6 +73,10 @@ func TestARoundIsPutTogether(t *testing.T) {
 			"2 of 2, missing [], incomplete [], gone 0, looked 20, violations 2, withheld 2, applied 0"},
 		{"beside another round", with(swept("external-connections", hub, func(s *control.Summary) { s.Round = "r-2" })), "", true,
 			"2 of 2, missing [], incomplete [], gone 0, looked 20, violations 2, withheld 2, applied 0"},
+		{"where only another round has one of an account", append([]control.Summary{swept("external-connections", hub, func(s *control.Summary) { s.Round = "r-2" })}, whole[1:]...), "", false,
+			"1 of 2, missing [" + hub + "], incomplete [], gone 0, looked 10, violations 1, withheld 1, applied 0"},
+		{"where the run of an account looked at nothing", append([]control.Summary{swept("external-connections", hub, func(s *control.Summary) { s.Ignored = "it is excluded" })}, whole[1:]...), "", false,
+			"1 of 2, missing [" + hub + "], incomplete [], gone 0, looked 10, violations 1, withheld 1, applied 0"},
 		{"beside an account that nobody asked for", with(swept("external-connections", data)), "", true,
 			"2 of 2, missing [], incomplete [], gone 0, looked 20, violations 2, withheld 2, applied 0"},
 		{"where not all accounts are known", whole, "denied", false, "2 of 2, missing [], incomplete [], gone 0, looked 20, violations 2, withheld 2, applied 0"},
@@ -102,6 +106,10 @@ func TestEachControlIsRequestedOfEachAccount(t *testing.T) {
 		if r.Round != "r-1" || r.By != "schedule" || r.Region != "eu-west-1" || !cmp.Equal(r.Accounts, p.Accounts) || r.Version != Version {
 			t.Errorf("request %+v", r)
 		}
+	}
+	p.Unknown = "denied"
+	if r := p.Requests("schedule", "eu-west-1")[0]; r.Accounts != nil {
+		t.Errorf("a request says %v of accounts that are not all known", r.Accounts)
 	}
 	want := []string{"external-connections in " + hub, "package-groups in " + hub, "external-connections in " + web, "package-groups in " + web}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -142,6 +150,7 @@ func TestTheAccountsOfARound(t *testing.T) {
 		{"of a deployment without members", awsio.Members{}, nil, []string{hub}, ""},
 		{"that are listed", awsio.Members{Listed: []string{web, data}}, nil, []string{hub, web, data}, ""},
 		{"that are listed with the hub among them", awsio.Members{Listed: []string{web, hub}}, nil, []string{hub, web}, ""},
+		{"that are listed, but for those excluded", awsio.Members{Listed: []string{web, data}, Excluded: []string{web}}, nil, []string{hub, data}, ""},
 		{"of an organization, on several pages, one of them empty", awsio.Members{Organization: org},
 			organization{{account(web, "ACTIVE")}, {}, {account(hub, "ACTIVE"), account(data, "ACTIVE")}}, []string{hub, web, data}, ""},
 		{"of an organization, but for those not in use", awsio.Members{Organization: org},
@@ -206,6 +215,10 @@ func TestTheLogTellsOfEarlierRounds(t *testing.T) {
 		{"and nothing that another account says", diary{
 			strings.ReplaceAll(plan("a", time.Hour), hub, web), event(web, "Run Summary", `{"round":"a"}`), event(web, "Round Summary", `{"round":"a"}`),
 		}, nil, 0, ""},
+		{"and nothing that an archive tells again", diary{
+			strings.Replace(plan("a", time.Hour), `{"source"`, `{"replay-name":"r","source"`, 1), event(hub, "Run Summary", `{"round":"a"}`),
+		}, nil, 1, ""},
+		{"but not those of another version", diary{strings.Replace(plan("a", time.Hour), `"version":1`, `"version":2`, 1)}, nil, 0, ""},
 		{"and nothing of another source", diary{`{"source":"aws.codeartifact","account":"` + hub + `","detail-type":"Run Summary","detail":{"round":"a"}}`}, nil, 0, ""},
 		{"or that it cannot be read", diary{plan("a", time.Hour), plan("b", time.Hour), `{"sour`}, nil, 0, "unexpected end"},
 		{"or that a plan cannot be read", diary{event(hub, "Round Planned", `{"round":1}`)}, nil, 0, "round"},
