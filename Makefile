@@ -8,7 +8,7 @@ golangci  := go tool -modfile=tools/go.mod golangci-lint
 ENV   := dev
 STACK := portcullis-$(ENV)
 
-.PHONY: help demo test lint validate build deploy stop start round \
+.PHONY: help demo test bench lint validate build deploy stop start round \
 	invoke-external-connections invoke-package-groups invoke-package-origins invoke-proton-connections clean sound have-go have-sam have-aws
 
 help: ## list these targets
@@ -20,6 +20,9 @@ demo: have-go ## watch Portcullis work against a small AWS on this machine
 test: have-go ## run every test
 	go test ./...
 	go -C tools test ./...
+
+bench: have-go ## measure what docs/performance.md tells, for some minutes, on a machine that does nothing else
+	@go run ./cmd/bench
 
 # The first three checks need nothing but Go, so they come first.
 lint: have-go ## check format, vet, module files and linters

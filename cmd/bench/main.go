@@ -13,6 +13,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -27,8 +28,17 @@ func main() {
 	only := flag.String("only", "", "measure only these, with commas in between")
 	list := flag.Bool("list", false, "list the measures, and measure nothing")
 	quick := flag.Bool("quick", false, "measure little of everything: it shows that the measures work, and says nothing of their targets")
+	set := map[string]string{}
+	flag.Func("set", "give `NAME=VALUE` to every process, in the place of what the template says, such as GOGC=100; may be repeated", func(text string) error {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return errors.New("it must be NAME=VALUE")
+		}
+		set[name] = value
+		return nil
+	})
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "usage: go run ./cmd/bench [-only NAMES] [-list] [-quick]\n\nMeasures what docs/performance.md tells, on this machine.\n\n")
+		fmt.Fprintf(flag.CommandLine.Output(), "usage: go run ./cmd/bench [-only NAMES] [-list] [-quick] [-set NAME=VALUE]\n\nMeasures what docs/performance.md tells, on this machine.\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -49,7 +59,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ok, err := run(ctx, os.Stdout, os.Stderr, chosen, *quick)
+	ok, err := run(ctx, os.Stdout, os.Stderr, chosen, *quick, set)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
@@ -81,14 +91,14 @@ func choose(names string) ([]measure, error) {
 
 // run makes the measures, prints their lines, and says whether none is short. What
 // a measure says of itself on the way goes to progress.
-func run(ctx context.Context, out, progress io.Writer, chosen []measure, quick bool) (bool, error) {
+func run(ctx context.Context, out, progress io.Writer, chosen []measure, quick bool, set map[string]string) (bool, error) {
 	began := time.Now()
-	b, err := newBench(ctx, progress, quick)
+	b, err := newBench(ctx, progress, quick, set)
 	if err != nil {
 		return false, err
 	}
 	defer b.close()
-	b.say("built the functions and what they are held against in %.1f s", time.Since(began).Seconds())
+	b.say("built the functions and what they are held against in %.1f s; Go's runtime gets %v", time.Since(began).Seconds(), b.runtime)
 	all := true
 	for _, m := range chosen {
 		b.say("%s: %s", m.name, m.about)

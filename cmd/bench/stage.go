@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/codeartifact"
@@ -51,9 +54,11 @@ type bench struct {
 	quick    bool
 	root     string // of the repository
 	dir      string // holds the binaries and the policy
+
+	runtime map[string]string // the variables of every process that Go's runtime looks at
 }
 
-func newBench(ctx context.Context, progress io.Writer, quick bool) (_ *bench, err error) {
+func newBench(ctx context.Context, progress io.Writer, quick bool, set map[string]string) (_ *bench, err error) {
 	dir, err := os.MkdirTemp("", "portcullis-bench")
 	if err != nil {
 		return nil, err
@@ -69,6 +74,14 @@ func newBench(ctx context.Context, progress io.Writer, quick bool) (_ *bench, er
 		return nil, fmt.Errorf("asking Go for the module: %w; run this inside the repository, with Go on the PATH", err)
 	}
 	b.root = strings.TrimSpace(string(root))
+	template, err := os.ReadFile(filepath.Join(b.root, "template.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	if b.runtime, err = runtimeIn(template); err != nil {
+		return nil, err
+	}
+	maps.Copy(b.runtime, set)
 	packages := []string{"./cmd/bench/bare", "./cmd/bench/peer"}
 	for _, f := range functions() {
 		packages = append(packages, "./functions/"+f)
@@ -111,12 +124,38 @@ func (b *bench) build(out string, env []string, packages ...string) error {
 // environment is what the template gives to a function. The caps are lifted: who
 // measures them sets them.
 func (b *bench) environment(name, mode string) map[string]string {
-	return map[string]string{
+	env := map[string]string{
 		"ACCOUNT_ID": home, "ENFORCEMENT_MODE": mode, "EVENT_BUS": bus, "POLICY_FILE": b.policy(),
 		"ROLE_ARN":         "arn:aws:iam::" + home + ":role/portcullis-" + name,
 		"READS_PER_SECOND": "0", "WRITES_PER_SECOND": "0", "WORKERS": "32",
 		"CONTROLS": connections, "EVENTS_LOG": "/portcullis/events", "SWEEP_SECONDS": "3600",
 	}
+	maps.Copy(env, b.runtime)
+	return env
+}
+
+// runtimeIn finds what a template says to Go's runtime in every function, such as
+// GOGC. What the functions are held against gets the same.
+func runtimeIn(template []byte) (map[string]string, error) {
+	var t struct {
+		Globals struct {
+			Function struct {
+				Environment struct {
+					Variables map[string]yaml.Node `yaml:"Variables"`
+				} `yaml:"Environment"`
+			} `yaml:"Function"`
+		} `yaml:"Globals"`
+	}
+	if err := yaml.Unmarshal(template, &t); err != nil {
+		return nil, fmt.Errorf("reading template.yaml: %w", err)
+	}
+	found := map[string]string{}
+	for name, value := range t.Globals.Function.Environment.Variables {
+		if strings.HasPrefix(value.Tag, "!!") && strings.HasPrefix(name, "GO") {
+			found[name] = value.Value
+		}
+	}
+	return found, nil
 }
 
 // stage is one local AWS.

@@ -24,6 +24,7 @@ func sweepRate(b *bench) ([]line, error) {
 	}
 	defer s.world.Close()
 	domains, size := 10, b.size(1000, 10)
+	requests := 1 + domains*pages(size) + pages(domains*size) + domains*size
 	for i := range domains {
 		s.fill(home, fmt.Sprintf("domain-%d", i), size, false)
 	}
@@ -54,8 +55,8 @@ func sweepRate(b *bench) ([]line, error) {
 			} else {
 				_, took, err = s.invoke(theirs, fmt.Sprintf(`{"workers":%d}`, workers))
 			}
-			if asked := s.asked() - before; err == nil && asked != domains*size+2*domains+1 {
-				err = fmt.Errorf("there were %d requests, not %d", asked, domains*size+2*domains+1)
+			if asked := s.asked() - before; err == nil && asked != requests {
+				err = fmt.Errorf("there were %d requests, not %d", asked, requests)
 			}
 			times[i] = append(times[i], took)
 			return err
@@ -130,10 +131,8 @@ func (b *bench) throttled(workers int, shared bool, perSecond, burst int) ([]lin
 		return nil, err
 	}
 	defer s.world.Close()
-	size, name := b.size(3000, 300), fmt.Sprintf("server takes %d a second, %d workers, alone", perSecond, workers)
-	if shared {
-		size, name = b.size(1500, 300), fmt.Sprintf("server takes %d a second, %d workers, another tenant takes half", perSecond, workers)
-	}
+	size := b.size(10_000, 300)
+	name := fmt.Sprintf("server takes %d a second, %d workers, %s", perSecond, workers, choice(shared, "another tenant takes half", "alone"))
 	s.fill(home, "corp", size, false)
 	f, err := s.deploy(connections, "monitor", 1, "WORKERS", fmt.Sprint(workers))
 	if err != nil {
