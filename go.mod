@@ -7,10 +7,10 @@ require (
 	github.com/aws/aws-sdk-go-v2 v1.47.5
 	github.com/aws/aws-sdk-go-v2/config v1.33.13
 	github.com/aws/aws-sdk-go-v2/credentials v1.20.13
-	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.91.0
+	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.87.0 // see docs/performance.md before you raise it
 	github.com/aws/aws-sdk-go-v2/service/codeartifact v1.41.4
-	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.55.7
-	github.com/aws/aws-sdk-go-v2/service/organizations v1.62.4
+	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.48.7 // see docs/performance.md before you raise it
+	github.com/aws/aws-sdk-go-v2/service/organizations v1.56.1 // see docs/performance.md before you raise it
 	github.com/aws/aws-sdk-go-v2/service/proton v1.40.0
 	github.com/aws/aws-sdk-go-v2/service/sts v1.51.6
 	github.com/aws/smithy-go v1.28.8
