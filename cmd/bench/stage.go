@@ -109,7 +109,7 @@ func (b *bench) policy() string            { return filepath.Join(b.dir, "policy
 func (b *bench) binary(name string) string { return filepath.Join(b.dir, name) }
 
 // build compiles as the Makefile does, for this machine where env does not say
-// otherwise.
+// otherwise. Before the packages there may be further flags.
 func (b *bench) build(out string, env []string, packages ...string) error {
 	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", out}, packages...)
 	c := exec.CommandContext(b.ctx, "go", args...) //nolint:gosec // they are ours
@@ -121,13 +121,40 @@ func (b *bench) build(out string, env []string, packages ...string) error {
 	return nil
 }
 
+// workersAre is where awsio says how many workers a sweep has.
+const workersAre = "const Workers = 64\n"
+
+// withWorkers builds external-connections with another number of workers, which no
+// deployment can ask for, and returns the name of the binary.
+func (b *bench) withWorkers(n int) (string, error) {
+	file := filepath.Join(b.root, "shared", "awsio", "session.go")
+	source, err := os.ReadFile(file) //nolint:gosec // it is ours
+	if err != nil {
+		return "", err
+	}
+	if strings.Count(string(source), workersAre) != 1 {
+		return "", fmt.Errorf("%s does not say %q: the benchmark has to learn anew how many workers there are", file, workersAre)
+	}
+	name := fmt.Sprintf("%s-with-%d-workers", connections, n)
+	changed, overlay := b.binary(name+".go"), b.binary(name+".json")
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{file: changed}})
+	if err != nil {
+		return "", err
+	}
+	source = []byte(strings.Replace(string(source), workersAre, fmt.Sprintf("const Workers = %d\n", n), 1))
+	if err := errors.Join(os.WriteFile(changed, source, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
+		return "", err
+	}
+	return name, b.build(b.binary(name), nil, "-overlay", overlay, "./functions/"+connections)
+}
+
 // environment is what the template gives to a function. The caps are lifted: who
 // measures them sets them.
 func (b *bench) environment(name, mode string) map[string]string {
 	env := map[string]string{
 		"ACCOUNT_ID": home, "ENFORCEMENT_MODE": mode, "EVENT_BUS": bus, "POLICY_FILE": b.policy(),
 		"ROLE_ARN":         "arn:aws:iam::" + home + ":role/portcullis-" + name,
-		"READS_PER_SECOND": "0", "WRITES_PER_SECOND": "0", "WORKERS": "32",
+		"READS_PER_SECOND": "0", "WRITES_PER_SECOND": "0",
 		"CONTROLS": connections, "EVENTS_LOG": "/portcullis/events", "SWEEP_SECONDS": "3600",
 	}
 	maps.Copy(env, b.runtime)

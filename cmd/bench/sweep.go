@@ -17,7 +17,7 @@ const latency = 20 * time.Millisecond
 // sweepRate holds a sweep with the cap lifted against a plain client that makes the
 // same requests with as many workers.
 func sweepRate(b *bench) ([]line, error) {
-	const workers = 64
+	const workers = 64 // as awsio has it
 	s, err := b.newStage()
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func sweepRate(b *bench) ([]line, error) {
 	for i := range domains {
 		s.fill(home, fmt.Sprintf("domain-%d", i), size, false)
 	}
-	ours, err := s.deploy(connections, "monitor", 1, "WORKERS", fmt.Sprint(workers))
+	ours, err := s.deploy(connections, "monitor", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -93,20 +93,25 @@ func pace(b *bench) ([]line, error) {
 		perSecond, burst = 200, 200 // of the server
 		limit            = 80       // of the deployment
 	)
+	few, err := b.withWorkers(16)
+	if err != nil {
+		return nil, err
+	}
 	cases := []struct {
-		workers int
-		tenant  bool
-		capped  bool
-	}{{16, false, false}, {64, false, false}, {16, true, false}, {64, true, false}, {32, false, true}}
+		workers  int
+		function string
+		tenant   bool
+		capped   bool
+	}{{16, few, false, false}, {64, connections, false, false}, {16, few, true, false}, {64, connections, true, false}, {64, connections, false, true}}
 	lines := make([][]line, len(cases))
 	errs := make([]error, len(cases))
 	var wait sync.WaitGroup
 	for i, c := range cases {
 		wait.Go(func() {
 			if c.capped {
-				lines[i], errs[i] = b.capped(c.workers, limit)
+				lines[i], errs[i] = b.capped(limit)
 			} else {
-				lines[i], errs[i] = b.throttled(c.workers, c.tenant, perSecond, burst)
+				lines[i], errs[i] = b.throttled(c.workers, c.function, c.tenant, perSecond, burst)
 			}
 		})
 	}
@@ -125,7 +130,7 @@ func pace(b *bench) ([]line, error) {
 // and another tenant of the account perhaps takes half of it. The ideal time is that
 // in which the server takes all that it took while it takes as much as it can: what
 // it saved up before, and then so much a second.
-func (b *bench) throttled(workers int, shared bool, perSecond, burst int) ([]line, error) {
+func (b *bench) throttled(workers int, function string, shared bool, perSecond, burst int) ([]line, error) {
 	s, err := b.newStage()
 	if err != nil {
 		return nil, err
@@ -134,7 +139,7 @@ func (b *bench) throttled(workers int, shared bool, perSecond, burst int) ([]lin
 	size := b.size(10_000, 300)
 	name := fmt.Sprintf("server takes %d a second, %d workers, %s", perSecond, workers, choice(shared, "another tenant takes half", "alone"))
 	s.fill(home, "corp", size, false)
-	f, err := s.deploy(connections, "monitor", 1, "WORKERS", fmt.Sprint(workers))
+	f, err := s.deploy(function, "monitor", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +190,7 @@ func (s *stage) tenant(perSecond float64) (stop func()) {
 }
 
 // capped sweeps at the default cap where the server takes what CodeArtifact does.
-func (b *bench) capped(workers, limit int) ([]line, error) {
+func (b *bench) capped(limit int) ([]line, error) {
 	s, err := b.newStage()
 	if err != nil {
 		return nil, err
@@ -193,7 +198,7 @@ func (b *bench) capped(workers, limit int) ([]line, error) {
 	defer s.world.Close()
 	size := b.size(1500, 100)
 	s.fill(home, "corp", size, false)
-	f, err := s.deploy(connections, "monitor", 1, "WORKERS", fmt.Sprint(workers), "READS_PER_SECOND", "", "WRITES_PER_SECOND", "")
+	f, err := s.deploy(connections, "monitor", 1, "READS_PER_SECOND", "", "WRITES_PER_SECOND", "")
 	if err != nil {
 		return nil, err
 	}
