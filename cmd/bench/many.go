@@ -39,7 +39,7 @@ func burst(b *bench) ([]line, error) {
 			payloads = append(payloads, association(i, home, "corp", name, "public:npmjs"))
 		}
 	}
-	rand.Shuffle(len(payloads), func(i, j int) { payloads[i], payloads[j] = payloads[j], payloads[i] })
+	rand.Shuffle(len(payloads), func(i, j int) { payloads[i], payloads[j] = payloads[j], payloads[i] }) //nolint:gosec // G404: an order is no secret
 
 	var mu sync.Mutex
 	effective, without := map[any]int{}, 0

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -142,7 +143,8 @@ func (b *bench) withWorkers(n int) (string, error) {
 		return "", err
 	}
 	source = []byte(strings.Replace(string(source), workersAre, fmt.Sprintf("const Workers = %d\n", n), 1))
-	if err := errors.Join(os.WriteFile(changed, source, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
+	err = errors.Join(os.WriteFile(changed, source, 0o600), os.WriteFile(overlay, replace, 0o600)) //nolint:gosec // G703: the paths are ours
+	if err != nil {
 		return "", err
 	}
 	return name, b.build(b.binary(name), nil, "-overlay", overlay, "./functions/"+connections)
@@ -212,8 +214,8 @@ func (s *stage) deploy(name, mode string, concurrency int, changes ...string) (*
 // deployAs is deploy for a function that acts as a role of the account.
 func (s *stage) deployAs(role, name, mode string, concurrency int, changes ...string) (*lambda.Running, error) {
 	env := s.environment(name, mode)
-	for i := 0; i < len(changes); i += 2 {
-		env[changes[i]] = changes[i+1]
+	for pair := range slices.Chunk(changes, 2) {
+		env[pair[0]] = pair[1]
 	}
 	return lambda.Start(s.world, lambda.Function{
 		Name: name, Account: home, Region: region, Role: role, Binary: s.binary(name), Env: env,
