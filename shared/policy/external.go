@@ -30,10 +30,7 @@ type Rule struct {
 // the one in the repository's ARN, which need not be the one that administers it
 // (https://docs.aws.amazon.com/codeartifact/latest/ug/create-repo.html). An empty name matches nothing.
 func (r Rule) Matches(account, domain, repository, connection string) bool {
-	return domain != "" && repository != "" && connection != "" &&
-		matchAny(r.Repositories, domain+"/"+repository) &&
-		matchAny(r.Connections, connection) &&
-		(len(r.Accounts) == 0 || slices.Contains(r.Accounts, account))
+	return fits(r.misfits(account, domain, repository, connection))
 }
 
 // NoticePeriod is how long before its end a waiver ends soon.

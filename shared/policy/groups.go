@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,14 +31,7 @@ type KeepRule struct {
 
 // Matches tells whether the rule keeps this group. CodeArtifact's patterns have a *, ~ and $ of their own, so they
 // are compared and not matched: "/npm/acme/*" is the one group of that pattern.
-func (k KeepRule) Matches(domain, pattern string) bool {
-	return (len(k.Domains) == 0 || matchAny(k.Domains, domain)) && slices.ContainsFunc(k.Groups, func(g string) bool {
-		if prefix, ok := strings.CutSuffix(g, "**"); ok {
-			return strings.HasPrefix(pattern, prefix)
-		}
-		return pattern == g
-	})
-}
+func (k KeepRule) Matches(domain, pattern string) bool { return fits(k.misfits(domain, pattern)) }
 
 func (r *reader) packageGroups(v value) *PackageGroups {
 	g := &PackageGroups{}

@@ -34,9 +34,7 @@ type Guard struct {
 }
 
 // Covers tells whether the guard speaks of that domain of that owning account.
-func (g Guard) Covers(account, domain string) bool {
-	return domain != "" && matchAny(g.Domains, domain) && g.Concerns(account)
-}
+func (g Guard) Covers(account, domain string) bool { return fits(g.misfits(account, domain)) }
 
 // Concerns tells whether the guard speaks of domains of that account at all.
 func (g Guard) Concerns(account string) bool {
@@ -210,6 +208,22 @@ func (r *reader) packageURL(v value) Package {
 		namespace, name = system.normal(namespace), system.normal(name)
 	}
 	return Package{URL: s, Format: system.format, Namespace: namespace, Name: name}
+}
+
+// ParsePackage reads the URL of one package, as a guard has it. The error says what to write instead.
+func ParsePackage(url string) (Package, error) {
+	r := &reader{}
+	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: url, Line: 1, Column: 1}
+	p := r.packageURL(value{node, "package", `"pkg:npm/%40acme/ui"`})
+	if len(r.problems) > 0 {
+		return Package{}, fmt.Errorf("%s; %s", r.problems[0].What, r.problems[0].Fix)
+	}
+	return p, nil
+}
+
+// Same tells whether both are one package for CodeArtifact, however they are written.
+func (p Package) Same(other Package) bool {
+	return p.Format == other.Format && p.Namespace == other.Namespace && p.Name == other.Name
 }
 
 // coordinate tells whether s can be a name or a namespace: 1 to 255 characters, none of them #, / or a space.

@@ -41,19 +41,17 @@ type Approval struct {
 // Names tells whether the approval speaks of a connection between these accounts for this environment. Whether it
 // approves the roles as well is another question.
 func (a Approval) Names(environmentAccount, managementAccount, environment string) bool {
-	return slices.Contains(a.EnvironmentAccounts, environmentAccount) &&
-		slices.Contains(a.ManagementAccounts, managementAccount) &&
-		environment != "" && matchAny(a.Environments, environment)
+	return fits(a.misfits(environmentAccount, managementAccount, environment))
 }
 
 // CoversRoles tells whether every role that is there, of the given ones, is approved.
 func (a Approval) CoversRoles(roles ...string) bool {
-	return len(a.Roles) == 0 || !slices.ContainsFunc(roles, func(r string) bool { return r != "" && !matchAny(a.Roles, r) })
+	return fits(a.roleMisfits(roles))
 }
 
 // NamesManagement tells whether any approval speaks of this management account.
 func (p ProtonConnections) NamesManagement(account string) bool {
-	return slices.ContainsFunc(p.Approve, func(a Approval) bool { return slices.Contains(a.ManagementAccounts, account) })
+	return slices.ContainsFunc(p.Approve, func(a Approval) bool { return fits(a.managementMisfits(account)) })
 }
 
 // ConnectionWaiver permits for a time what no approval covers.
