@@ -61,7 +61,7 @@ func Decide(o Observation, p policy.ExternalConnections, now time.Time) control.
 	var of []Repository // what each of judged is about
 	for _, repo := range o.Connected {
 		for _, connection := range repo.Connections {
-			f := judge(o.Scope, repo, connection, p, now)
+			f := judge(o.Scope, repo, connection, p, now, nil)
 			if f.Verdict != control.Violation {
 				r := registry{repo.Name.domain(), connection}
 				staying[r] = append(staying[r], repo.Name.Repo)
@@ -103,17 +103,23 @@ func Decide(o Observation, p policy.ExternalConnections, now time.Time) control.
 	return plan
 }
 
-// judge concludes about one connection of one repository.
-func judge(scope control.Scope, repo Repository, connection string, p policy.ExternalConnections, now time.Time) control.Finding {
+// judge concludes about one connection of one repository. The trace, which may be
+// nil, takes down how.
+func judge(scope control.Scope, repo Repository, connection string, p policy.ExternalConnections, now time.Time, trace *control.Trace) control.Finding {
 	f := control.Finding{
 		ID: control.FindingID(Control, repo.ARN, connection), Control: Control,
 		Account: scope.Account, Region: scope.Region, Resource: repo.ARN, Subject: connection,
 	}
 	matches := func(r policy.Rule) bool {
-		return r.Matches(repo.Name.Owner, repo.Name.Domain, repo.Name.Repo, connection)
+		if r.Matches(repo.Name.Owner, repo.Name.Domain, repo.Name.Repo, connection) {
+			return true
+		}
+		trace.Add(r.Place, control.NotMatched, "", func() string { return r.Why(repo.Name.Owner, repo.Name.Domain, repo.Name.Repo, connection) })
+		return false
 	}
 	for _, rule := range p.Allow {
 		if matches(rule) {
+			trace.Add(rule.Place, control.Matched, control.Compliant, func() string { return rule.Reason })
 			f.Verdict, f.Code = control.Compliant, "allowed"
 			f.Reason = fmt.Sprintf("%s may be connected to %s: %s allows it", repo.Name, connection, rule.Place)
 			return f
@@ -125,10 +131,12 @@ func judge(scope control.Scope, repo Repository, connection string, p policy.Ext
 		}
 		switch {
 		case now.IsZero():
+			trace.Add(w.Place, control.Unknown, control.Undetermined, func() string { return w.Span() + "; what time it is, is not known" })
 			f.Verdict, f.Code, f.Waiver = control.Undetermined, "time-unknown", w.ID
 			f.Reason = fmt.Sprintf("%s is connected to %s and waiver %s may be in force, but no answer of AWS said what time it is", repo.Name, connection, w.ID)
 			return f
 		case w.InForce(now):
+			trace.Add(w.Place, control.Matched, control.Waived, w.Span)
 			f.Verdict, f.Code, f.Waiver = control.Waived, "waived", w.ID
 			f.Reason = fmt.Sprintf("%s is connected to %s: waiver %s of %s holds until %s (%s)", repo.Name, connection, w.ID, w.Owner, w.LastDay(), w.Reason)
 			if w.EndsSoon(now) {
@@ -136,6 +144,7 @@ func judge(scope control.Scope, repo Repository, connection string, p policy.Ext
 			}
 			return f
 		default:
+			trace.Add(w.Place, control.RanOut, "", w.Span)
 			f.Waiver = w.ID
 			f.Notes = append(f.Notes, fmt.Sprintf("waiver %s of %s ran out on %s", w.ID, w.Owner, w.LastDay()))
 		}

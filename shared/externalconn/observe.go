@@ -51,7 +51,8 @@ type Unread struct {
 type observer struct {
 	api     Reader
 	scope   control.Scope
-	workers errgroup.Group // describe repositories
+	workers errgroup.Group   // describe repositories
+	every   func(Repository) // is handed each repository that was read, one at a time in a domain; nil: nobody asks
 
 	mu  sync.Mutex
 	out Observation
@@ -267,6 +268,11 @@ func (o *observer) describe(ctx context.Context, d *domain) {
 	if d.partial {
 		o.incomplete(d.name)
 	}
+	o.gather(d)
+}
+
+// gather takes over what was read of a domain.
+func (o *observer) gather(d *domain) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.out.Unconnected += d.unconnected
@@ -298,13 +304,16 @@ func (o *observer) describeOne(ctx context.Context, d *domain, repo string) {
 
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case err != nil:
+	if err != nil {
 		d.partial = true
 		return
-	case len(r.Connections) == 0:
+	}
+	if o.every != nil {
+		o.every(r)
+	}
+	if len(r.Connections) == 0 {
 		d.unconnected++
-	default:
+	} else {
 		d.connected = append(d.connected, r)
 	}
 	d.add(repo, r.Upstreams)

@@ -42,26 +42,65 @@ type kept struct{ code, reason string }
 //	blocks look-alikes that would be let in without it         | lookalikes
 //	none of these                                              | (to be looked at closely)
 func screen(t Tree, g Group, p policy.PackageGroups, now time.Time) kept {
-	if g.Pattern == Root {
-		return kept{"root", "kept: every domain has /*, and it cannot be deleted"}
+	for _, c := range listed {
+		if k := c.keeps(t, g, p, now); k.code != "" {
+			return k
+		}
 	}
-	if !strings.HasPrefix(g.Pattern, "/") {
-		return kept{"no-slash", "kept: AWS does not say how the ARN of such a group reads, so that its tags cannot be relied on"}
+	return kept{}
+}
+
+// listed are the conditions that the list of all groups and the policy tell about,
+// in the order in which they are tried, each with the number that docs/controls.md
+// gives it.
+var listed = [...]struct {
+	number int
+	keeps  func(Tree, Group, policy.PackageGroups, time.Time) kept
+}{
+	{1, isRoot}, {1, hasNoSlash}, {3, hasOwnControl}, {1, isYoung}, {2, hasChildren}, {5, keepRule}, {4, needed},
+}
+
+func isRoot(_ Tree, g Group, _ policy.PackageGroups, _ time.Time) kept {
+	if g.Pattern != Root {
+		return kept{}
 	}
+	return kept{"root", "kept: every domain has /*, and it cannot be deleted"}
+}
+
+func hasNoSlash(_ Tree, g Group, _ policy.PackageGroups, _ time.Time) kept {
+	if strings.HasPrefix(g.Pattern, "/") {
+		return kept{}
+	}
+	return kept{"no-slash", "kept: AWS does not say how the ARN of such a group reads, so that its tags cannot be relied on"}
+}
+
+func hasOwnControl(_ Tree, g Group, _ policy.PackageGroups, _ time.Time) kept {
 	for _, r := range restrictions {
 		if own := g.Controls[r].Own; own != Inherit {
 			return kept{"own-control", fmt.Sprintf("kept: it sets %s to %s itself; an empty group with a mode of its own guards names that nobody has published yet", r, own)}
 		}
 	}
+	return kept{}
+}
+
+func isYoung(_ Tree, g Group, p policy.PackageGroups, now time.Time) kept {
 	if now.IsZero() {
 		return kept{"time-unknown", "no answer of AWS said what time it is, so its age is not known"}
 	}
 	if age := now.Sub(g.Created); age < p.MinAge {
 		return kept{"young", fmt.Sprintf("kept: it was created on %s, which is less than %s ago", g.Created.Format(time.DateTime), span(p.MinAge))}
 	}
+	return kept{}
+}
+
+func hasChildren(t Tree, g Group, p policy.PackageGroups, _ time.Time) kept {
 	if children := t.Children[g.Pattern]; len(children) > 0 && !p.PruneParents {
 		return kept{"children", fmt.Sprintf("kept: it has %d child groups, such as %s; `children: prune` would let it go", len(children), children[0])}
 	}
+	return kept{}
+}
+
+func keepRule(t Tree, g Group, p policy.PackageGroups, _ time.Time) kept {
 	for _, k := range p.Keep {
 		if k.Matches(t.Domain.Name, g.Pattern) {
 			reason := fmt.Sprintf("kept: %s says so", k.Place)
@@ -71,10 +110,14 @@ func screen(t Tree, g Group, p policy.PackageGroups, now time.Time) kept {
 			return kept{"keep-rule", reason}
 		}
 	}
-	if !p.IgnoreLookalikes {
-		return lookalikes(t, g)
-	}
 	return kept{}
+}
+
+func needed(t Tree, g Group, p policy.PackageGroups, _ time.Time) kept {
+	if p.IgnoreLookalikes {
+		return kept{}
+	}
+	return lookalikes(t, g)
 }
 
 // lookalikes says whether names that resemble the group's are blocked only while
@@ -228,9 +271,30 @@ func decideOne(plan *control.Plan, scope control.Scope, seen Seen, g Group, p po
 
 // byLook says which condition keeps a group, as far as the close look tells.
 func byLook(c Close, p policy.PackageGroups) kept {
-	if c.Package != "" {
-		return kept{"in-use", "kept: it holds packages, such as " + c.Package}
+	for _, condition := range looked {
+		if k := condition.keeps(c, p); k.code != "" {
+			return k
+		}
 	}
+	return kept{}
+}
+
+// looked are the conditions that the close look tells about; see listed.
+var looked = [...]struct {
+	number int
+	keeps  func(Close, policy.PackageGroups) kept
+}{
+	{2, inUse}, {5, keepTag}, {5, claimed},
+}
+
+func inUse(c Close, _ policy.PackageGroups) kept {
+	if c.Package == "" {
+		return kept{}
+	}
+	return kept{"in-use", "kept: it holds packages, such as " + c.Package}
+}
+
+func keepTag(c Close, p policy.PackageGroups) kept {
 	for _, key := range slices.Sorted(maps.Keys(c.Tags)) {
 		switch {
 		case key == KeepTag || p.KeepTag != "" && key == p.KeepTag:
@@ -239,10 +303,14 @@ func byLook(c Close, p policy.PackageGroups) kept {
 			return kept{"keep-tag", fmt.Sprintf("kept: the tag %s says that a stack or service owns it", key)}
 		}
 	}
-	if c.Claim != "" {
-		return kept{"claimed", fmt.Sprintf("kept: %s, which package_origins names, resolves to it", c.Claim)}
-	}
 	return kept{}
+}
+
+func claimed(c Close, _ policy.PackageGroups) kept {
+	if c.Claim == "" {
+		return kept{}
+	}
+	return kept{"claimed", fmt.Sprintf("kept: %s, which package_origins names, resolves to it", c.Claim)}
 }
 
 // neverMatches says why no package can match a pattern, or "" if some can.

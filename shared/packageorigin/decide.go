@@ -62,7 +62,7 @@ func Decide(o Observation, p policy.PackageOrigins) control.Plan {
 	}
 	plan.Findings = append(plan.Findings, nowhere(o, p)...)
 	for _, r := range o.Packages {
-		plan.Findings = append(plan.Findings, judge(o.Scope, r, guards(p, o.Scope.Account, r.Domain, r.Package)))
+		plan.Findings = append(plan.Findings, judge(o.Scope, r, guards(p, o.Scope.Account, r.Domain, r.Package), nil))
 	}
 	slices.SortStableFunc(plan.Findings, func(a, b control.Finding) int {
 		if c := strings.Compare(a.Resource, b.Resource); c != 0 {
@@ -105,8 +105,9 @@ func nowhere(o Observation, p policy.PackageOrigins) []control.Finding {
 	return found
 }
 
-// judge concludes about one package in one domain.
-func judge(scope control.Scope, r Resolved, guards []policy.Guard) control.Finding {
+// judge concludes about one package in one domain. The trace, which may be nil,
+// takes down how.
+func judge(scope control.Scope, r Resolved, guards []policy.Guard, trace *control.Trace) control.Finding {
 	f := finding(scope, domainARN(scope, r.Domain), r.Package.URL)
 	f.Details = details{
 		Domain: r.Domain, Owner: scope.Account,
@@ -123,7 +124,11 @@ func judge(scope control.Scope, r Resolved, guards []policy.Guard) control.Findi
 		case len(elsewhere) > 0 && f.Code != "looser":
 			f.Verdict, f.Code = control.Violation, "other-group"
 		}
-		if missing := append(elsewhere, looser...); len(missing) > 0 {
+		missing := append(elsewhere, looser...)
+		if len(missing) == 0 {
+			trace.Add(g.Place, control.Holds, "", func() string { return g.Reason })
+		} else {
+			trace.Add(g.Place, control.Fails, control.Violation, func() string { return strings.Join(missing, "; ") })
 			f.Reason += fmt.Sprintf("; %s asks for more: %s", g.Place, strings.Join(missing, "; "))
 		}
 	}

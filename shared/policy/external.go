@@ -56,6 +56,11 @@ func (t Term) InForce(now time.Time) bool { return now.Before(t.Expires) }
 // LastDay is the last day on which it holds, or on which it ends, as a date in UTC.
 func (t Term) LastDay() string { return t.Expires.Add(-time.Nanosecond).UTC().Format(time.DateOnly) }
 
+// Span says whose it is and until when it holds, in words.
+func (t Term) Span() string {
+	return fmt.Sprintf("waiver %s of %s, through %s", t.ID, t.Owner, t.LastDay())
+}
+
 // EndsSoon tells whether the waiver holds at now and ends within the NoticePeriod. As with InForce, now must be known.
 func (t Term) EndsSoon(now time.Time) bool {
 	return t.InForce(now) && t.Expires.Sub(now) <= NoticePeriod

@@ -87,7 +87,7 @@ func Decide(o Observation, p policy.ProtonConnections, now time.Time) control.Pl
 			if o.Only != "" && o.Only != c.ID {
 				continue
 			}
-			f := judge(o, side, c, p, now)
+			f := judge(o, side, c, p, now, nil)
 			if times[c.ID] > 1 {
 				// It changed while the list was read, and nobody knows which entry is right.
 				f.Verdict, f.Code, f.Effect, f.Waiver, f.Notes = control.Undetermined, "malformed", "", "", nil
@@ -119,7 +119,9 @@ func belongs(c Connection, region string) bool {
 		parts[5] == "environment-account-connection/"+c.ID
 }
 
-func judge(o Observation, side Side, c Connection, p policy.ProtonConnections, now time.Time) control.Finding {
+// judge concludes about one connection, as one side sees it. The trace, which may be
+// nil, takes down how.
+func judge(o Observation, side Side, c Connection, p policy.ProtonConnections, now time.Time, trace *control.Trace) control.Finding {
 	resource := c.ARN
 	if resource == "" {
 		resource = arn(o.Scope, "environment-account-connection/"+c.ID)
@@ -142,7 +144,7 @@ func judge(o Observation, side Side, c Connection, p policy.ProtonConnections, n
 	case c.Status != pending && c.Status != connected && c.Status != rejected:
 		say(control.Undetermined, "unknown-status", "nobody has heard of that status")
 	case side == Management:
-		judgeRequest(&f, c, p, now, say)
+		judgeRequest(&f, c, p, now, trace, say)
 		if c.Status == connected && f.Verdict == control.Violation {
 			d.UsedBy = o.Users[c.ID]
 			f.Reason += "; " + inUse(o.Users, c.ID)
@@ -154,15 +156,16 @@ func judge(o Observation, side Side, c Connection, p policy.ProtonConnections, n
 		}
 		slices.Sort(f.Notes) // the list has no order of its own
 	default:
-		judgeOwn(&f, c, p, now, say)
+		judgeOwn(&f, c, p, now, trace, say)
 	}
 	f.Details = d
 	return f
 }
 
 // judgeRequest concludes about a connection as its management account sees it.
-func judgeRequest(f *control.Finding, c Connection, p policy.ProtonConnections, now time.Time, say func(control.Verdict, string, string)) {
+func judgeRequest(f *control.Finding, c Connection, p policy.ProtonConnections, now time.Time, trace *control.Trace, say func(control.Verdict, string, string)) {
 	if c.Status == rejected {
+		trace.Add("its status", control.Matched, control.Compliant, func() string { return "a rejection is final" })
 		say(control.Compliant, "rejected", "a rejection is final")
 		return
 	}
@@ -170,16 +173,20 @@ func judgeRequest(f *control.Finding, c Connection, p policy.ProtonConnections, 
 	for _, a := range p.Approve {
 		switch {
 		case !a.Names(c.EnvironmentAccount, c.ManagementAccount, c.Name):
+			trace.Add(a.Place, control.NotMatched, "", c.why(a))
 		case !a.CoversRoles(c.Role, c.ComponentRole):
+			trace.Add(a.Place, control.NotMatched, "", c.why(a))
 			why = fmt.Sprintf("%s speaks of it, but not of all its roles (%s)", a.Place, strings.TrimRight(c.Role+" "+c.ComponentRole, " "))
 		case hidden(a, c):
+			trace.Add(a.Place, control.Unknown, "", func() string { return "it constrains a role of it that the list does not show" })
 			unseen = a.Place
 		default:
+			trace.Add(a.Place, control.Matched, control.Compliant, func() string { return a.Reason })
 			say(control.Compliant, "approved", a.Place+" approves it")
 			return
 		}
 	}
-	if waived(f, c, p, now, say) {
+	if waived(f, c, p, now, trace, say) {
 		return
 	}
 	if unseen != "" {
@@ -193,10 +200,17 @@ func judgeRequest(f *control.Finding, c Connection, p policy.ProtonConnections, 
 }
 
 // judgeOwn concludes about a connection as its environment account sees it.
-func judgeOwn(f *control.Finding, c Connection, p policy.ProtonConnections, now time.Time, say func(control.Verdict, string, string)) {
+func judgeOwn(f *control.Finding, c Connection, p policy.ProtonConnections, now time.Time, trace *control.Trace, say func(control.Verdict, string, string)) {
 	named := p.NamesManagement(c.ManagementAccount)
+	for _, a := range p.Approve {
+		if why := a.WhyManagement(c.ManagementAccount); why != "" {
+			trace.Add(a.Place, control.NotMatched, "", func() string { return why })
+		} else {
+			trace.Add(a.Place, control.Matched, "", func() string { return "it names that management account" })
+		}
+	}
 	if c.Status != rejected && !named {
-		if waived(f, c, p, now, say) {
+		if waived(f, c, p, now, trace, say) {
 			return
 		}
 		say(control.Violation, "not-named", "no approval of the policy names that management account")
@@ -212,23 +226,37 @@ func judgeOwn(f *control.Finding, c Connection, p policy.ProtonConnections, now 
 	}
 	// AWS does not say that a rejection moves the date of the last change, so this
 	// may be the age of the request. It is dead either way.
-	since, limit := c.Requested, p.PendingAfter
+	since, limit, key := c.Requested, p.PendingAfter, "proton_connections.pending_after"
 	if c.Status == rejected {
-		limit = p.RejectedAfter
+		limit, key = p.RejectedAfter, "proton_connections.rejected_after"
 		if c.Modified.After(since) {
 			since = c.Modified
 		}
 	}
+	age := func() string {
+		return fmt.Sprintf("its last known change was on %s", since.UTC().Format(time.DateTime))
+	}
 	switch {
 	case c.Status == connected:
+		trace.Add("its status", control.Matched, control.Compliant, func() string { return "a connected one does not grow stale" })
 		say(control.Compliant, "named", "the policy names that management account")
 	case now.IsZero():
+		trace.Add(key, control.Unknown, control.Undetermined, func() string { return age() + "; what time it is, is not known" })
 		say(control.Undetermined, "time-unknown", "no answer of AWS said what time it is, so its age is not known")
 	case now.Sub(since) > limit:
+		trace.Add(key, control.Fails, control.Violation, age)
 		say(control.Violation, "stale", fmt.Sprintf("nothing is known to have changed about it since %s", since.UTC().Format(time.DateTime)))
 		f.Effect = "the record is deleted; nothing hangs on it"
 	default:
+		trace.Add(key, control.Holds, control.Compliant, age)
 		say(control.Compliant, strings.ToLower(c.Status), fmt.Sprintf("it changed last on %s, which is not long enough ago", since.UTC().Format(time.DateTime)))
+	}
+}
+
+// why says why an approval does not speak of a connection, or not of all its roles.
+func (c Connection) why(a policy.Approval) func() string {
+	return func() string {
+		return a.Why(c.EnvironmentAccount, c.ManagementAccount, c.Name, c.Role, c.ComponentRole)
 	}
 }
 
@@ -241,26 +269,30 @@ func hidden(a policy.Approval, c Connection) bool {
 // waived looks for a waiver in force, and says what it found. One that settles it
 // comes before one that does not. It is false where the connection is to be judged
 // as if there were none.
-func waived(f *control.Finding, c Connection, p policy.ProtonConnections, now time.Time, say func(control.Verdict, string, string)) bool {
+func waived(f *control.Finding, c Connection, p policy.ProtonConnections, now time.Time, trace *control.Trace, say func(control.Verdict, string, string)) bool {
 	doubt := func() bool { return false }
 	for _, w := range p.Waivers {
 		if !w.Names(c.EnvironmentAccount, c.ManagementAccount, c.Name) || !w.CoversRoles(c.Role, c.ComponentRole) {
+			trace.Add(w.Place, control.NotMatched, "", c.why(w.Approval))
 			continue
 		}
 		switch {
 		case now.IsZero():
+			trace.Add(w.Place, control.Unknown, "", func() string { return w.Span() + "; what time it is, is not known" })
 			doubt = func() bool {
 				f.Waiver = w.ID
 				say(control.Undetermined, "time-unknown", fmt.Sprintf("waiver %s may be in force, but no answer of AWS said what time it is", w.ID))
 				return true
 			}
 		case w.InForce(now) && hidden(w.Approval, c):
+			trace.Add(w.Place, control.Unknown, "", func() string { return w.Span() + "; it constrains a role of it that the list does not show" })
 			doubt = func() bool {
 				f.Waiver = w.ID
 				say(control.Undetermined, "role-unseen", fmt.Sprintf("waiver %s constrains a role of it that the list does not show", w.ID))
 				return true
 			}
 		case w.InForce(now):
+			trace.Add(w.Place, control.Matched, control.Waived, w.Span)
 			f.Waiver = w.ID
 			say(control.Waived, "waived", fmt.Sprintf("waiver %s of %s holds (%s)", w.ID, w.Owner, w.Reason))
 			if w.EndsSoon(now) {
@@ -268,6 +300,7 @@ func waived(f *control.Finding, c Connection, p policy.ProtonConnections, now ti
 			}
 			return true
 		default:
+			trace.Add(w.Place, control.RanOut, "", w.Span)
 			f.Waiver = w.ID
 			f.Notes = append(f.Notes, fmt.Sprintf("waiver %s of %s ran out on %s", w.ID, w.Owner, w.LastDay()))
 		}
