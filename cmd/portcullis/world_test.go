@@ -21,14 +21,16 @@ import (
 )
 
 const (
-	home   = "111122223333"
-	region = "eu-west-1"
+	home    = "111122223333"
+	foreign = "999999999999"
+	region  = "eu-west-1"
 )
 
 // world starts a small AWS for a script, and sets the environment in which this
 // program finds it. The file says what is in it, a line for each thing:
 //
 //	repository corp/npm-store public:npmjs    a repository and its connections; the domain is made with it
+//	foreign corp/npm-store public:npmjs       one that the account administers in a domain of another account
 //	upstream corp/web npm-store               what it draws from
 //	group corp /npm/acme/* external_upstream  a package group, and what it blocks itself
 //	tag corp /npm/acme/* team:owned
@@ -113,6 +115,8 @@ func (s setup) line(words []string) error {
 	switch words[0] {
 	case "repository":
 		s.packages.AddDomain(home, region, domain).AddRepository(repository).Connect(words[2:]...)
+	case "foreign":
+		s.packages.AddDomain(foreign, region, domain).AddRepositoryOf(home, repository).Connect(words[2:]...)
 	case "upstream":
 		s.packages.AddDomain(home, region, domain).AddRepository(repository).Upstream(words[2:]...)
 	case "group":

@@ -57,8 +57,9 @@ type Finding struct {
 type AroundRepository struct {
 	Upstreams  []string
 	Registries []externalconn.Registry
-	Numbered   bool // the Registries' numbers are right
+	Numbered   bool // the Registries are all of them, and their numbers are right
 	Downstream []externalconn.Drawing
+	Whole      bool // Downstream is all of it
 }
 
 // OfPackage is what is to be known of a package beside the findings.
@@ -106,8 +107,8 @@ func Look(ctx context.Context, s *awsio.Session, scope control.Scope, p *policy.
 		e.At = s.Clock.Now()
 		return e.group(p, seen, d)
 	case Package:
-		seen, elsewhere := packageorigin.LookAt(ctx, s, scope, p, r.Package)
-		e.At = s.Clock.Now()
+		seen, elsewhere, unread := packageorigin.LookAt(ctx, s, scope, p, r.Package)
+		e.At, e.Missing = s.Clock.Now(), unread
 		return e.pkg(p, seen, elsewhere)
 	default:
 		seen := protonconn.LookAt(ctx, s, scope, p, r.Name)
@@ -231,7 +232,7 @@ func (e Explanation) repository(p *policy.Policy, seen externalconn.Observation,
 	registries, unknown := around.Reach(name.Repo)
 	e.Repository = &AroundRepository{
 		Upstreams: append([]string{}, repo.Upstreams...), Registries: append([]externalconn.Registry{}, registries...),
-		Numbered: around.Ordered && len(unknown) == 0, Downstream: around.Drawing(name.Repo),
+		Numbered: (around.Ordered || len(repo.Upstreams) == 0 && len(repo.Connections) > 0) && len(unknown) == 0, Downstream: around.Drawing(name.Repo), Whole: around.Whole && (around.Ordered || len(repo.Connections) > 0),
 	}
 	if len(unknown) > 0 && !e.Saved {
 		e.Missing = append(e.Missing, fmt.Sprintf("where these upstreams lead is not known, as they could not be read: %s", strings.Join(unknown, ", ")))

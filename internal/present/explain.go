@@ -29,7 +29,7 @@ type Explained struct {
 func (e Explained) Text(w io.Writer, colour bool) error {
 	t := &page{colour: colour}
 	word := cmp.Or(string(e.Verdict), "not judged")
-	t.line("%s  %s  (%s, account %s, %s)", paint(colour, e.Verdict, word), Plain(e.Resource.String()), strings.ReplaceAll(string(e.Resource.Kind), "-", " "), e.Scope.Account, e.Scope.Region)
+	t.line("%s  %s  (%s, account %s, %s)", paint(colour, e.Verdict, word), Plain(e.name()), strings.ReplaceAll(string(e.Resource.Kind), "-", " "), e.Scope.Account, e.Scope.Region)
 	if e.Summary != "" {
 		t.line("  %s", Plain(e.Summary))
 	}
@@ -67,6 +67,16 @@ func (e Explained) Text(w io.Writer, colour bool) error {
 	t.line("%s", end)
 	_, err := io.WriteString(w, t.text.String())
 	return err
+}
+
+// name is how a person calls the resource. The account is told only where it is not
+// the one that was looked into.
+func (e Explained) name() string {
+	r := e.Resource
+	if r.Owner == e.Scope.Account {
+		r.Owner = ""
+	}
+	return r.String()
 }
 
 // page is the text of an explanation while it is written.
@@ -117,7 +127,7 @@ func (t *page) trials(f explain.Finding, several bool) {
 	var rows [][]string
 	untried := 0
 	for _, trial := range f.Trials {
-		if trial.Result == control.NotTried {
+		if trial.Result == control.NotTried && trial.Why == "" {
 			untried++
 			continue
 		}
@@ -129,7 +139,7 @@ func (t *page) trials(f explain.Finding, several bool) {
 	}
 	t.table(rows)
 	if untried > 0 {
-		t.line("  %s not tried: the matter was settled before", count(untried, "more"))
+		t.line("  %d more not tried: the matter was settled before", untried)
 	}
 }
 
@@ -137,7 +147,11 @@ func result(r control.Result) string { return strings.ReplaceAll(string(r), "-",
 
 func (t *page) repository(e Explained) {
 	r := e.Repository
-	t.head(fmt.Sprintf("Public registries that it gets packages from, in the order of the search; AWS looks into at most %d upstreams", externalconn.Searched))
+	order := "in the order of the search"
+	if !r.Numbered {
+		order = "in no certain order"
+	}
+	t.head(fmt.Sprintf("Public registries that it gets packages from, %s; AWS looks into at most %d upstreams", order, externalconn.Searched))
 	var rows [][]string
 	for _, reg := range r.Registries {
 		where := "its own external connection"
@@ -153,9 +167,9 @@ func (t *page) repository(e Explained) {
 		rows = append(rows, []string{reg.Connection, strings.Join(reg.Path, " → "), where})
 	}
 	if rows == nil {
-		rows = [][]string{{"none, as far as is known here"}}
-		if len(e.Missing) == 0 {
-			rows = [][]string{{"none"}}
+		rows = [][]string{{"none"}}
+		if !r.Numbered {
+			rows = [][]string{{"none that is known here"}}
 		}
 	}
 	t.table(rows)
@@ -169,7 +183,10 @@ func (t *page) repository(e Explained) {
 		rows = append(rows, []string{d.Repository, via})
 	}
 	if rows == nil {
-		rows = [][]string{{"nobody that is known here"}}
+		rows = [][]string{{"nobody"}}
+		if !r.Whole {
+			rows = [][]string{{"nobody that is known here"}}
+		}
 	}
 	t.table(rows)
 }
@@ -211,7 +228,7 @@ func (t *page) pkg(p explain.OfPackage) {
 	}
 	t.table(rows)
 	for _, f := range p.Findings {
-		if f.Read != nil {
+		if f.Settings != nil {
 			t.settings(*f.Read, f.Settings)
 		}
 	}
@@ -295,8 +312,9 @@ type explainedFinding struct {
 type explainedRepository struct {
 	Upstreams  []string                `json:"upstreams"`
 	Registries []externalconn.Registry `json:"registries"`
-	Ordered    bool                    `json:"ordered"` // "number" and "beyondTheSearch" of the registries are known
+	Ordered    bool                    `json:"ordered"` // the registries are all of them, and their numbers are right
 	Downstream []externalconn.Drawing  `json:"downstream"`
+	Whole      bool                    `json:"whole"` // the downstream is all of it
 }
 
 type explainedGroup struct {
@@ -321,7 +339,7 @@ type explainedDomain struct {
 // JSON writes an explanation for a program.
 func (e Explained) JSON(w io.Writer) error {
 	d := explanation{
-		Format: "portcullis-explain", Version: 1, Resource: explainedResource{e.Resource.Kind, e.Resource.String(), e.ARN},
+		Format: "portcullis-explain", Version: 1, Resource: explainedResource{e.Resource.Kind, e.name(), e.ARN},
 		Control: e.Control, Scope: e.Scope, Source: "aws", Policy: documentPolicy{e.PolicyFile, e.PolicyHash},
 		Summary: e.Summary, Findings: []explainedFinding{}, Missing: append([]string{}, e.Missing...), Sides: e.Connection,
 	}
@@ -342,7 +360,7 @@ func (e Explained) JSON(w io.Writer) error {
 		d.Findings = append(d.Findings, out)
 	}
 	if r := e.Repository; r != nil {
-		d.Repo = &explainedRepository{r.Upstreams, r.Registries, r.Numbered, r.Downstream}
+		d.Repo = &explainedRepository{r.Upstreams, r.Registries, r.Numbered, r.Downstream, r.Whole}
 	}
 	if g := e.Group; g != nil {
 		d.Group = &explainedGroup{g.Group, append([]string{}, g.Children...), g.Tags}
@@ -353,7 +371,7 @@ func (e Explained) JSON(w io.Writer) error {
 			out.Guards = append(out.Guards, g.Place)
 		}
 		for _, f := range p.Findings {
-			if f.Read != nil {
+			if f.Settings != nil {
 				out.Domains = append(out.Domains, explainedDomain{f.Read.Domain, f.Read.Group, f.Read.Weak, true, f.Settings})
 			}
 		}

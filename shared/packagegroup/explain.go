@@ -169,7 +169,7 @@ func explain(trace *control.Trace, t Tree, g Group, look Close, hasLook bool, p 
 	default:
 		trace.Add(six, control.Fails, control.Violation, func() string { return "it bears none; it is marked first, and goes after " + span(p.Grace) })
 	}
-	trace.Rest(seven)
+	trace.Add(seven, control.NotTried, "", func() string { return "enforcement makes it immediately before the deletion" })
 }
 
 // doubt is the verdict where the close look is missing: none, if something else has

@@ -13,8 +13,9 @@ import (
 )
 
 // LookAt reads what a sweep would of one package, and in the domains of which no
-// guard speaks the group that it resolves to, too.
-func LookAt(ctx context.Context, s *awsio.Session, scope control.Scope, p *policy.Policy, pkg policy.Package) (Observation, []Resolved) {
+// guard speaks the group that it resolves to, too; and says of which of those that
+// could not be read.
+func LookAt(ctx context.Context, s *awsio.Session, scope control.Scope, p *policy.Policy, pkg policy.Package) (seen Observation, elsewhere []Resolved, unread []string) {
 	about := only(*p.PackageOrigins, pkg)
 	o := &observer{api: codeartifact.NewFromConfig(s.Reads), scope: scope, out: Observation{Scope: scope}}
 	domains := o.domains(ctx)
@@ -27,13 +28,16 @@ func LookAt(ctx context.Context, s *awsio.Session, scope control.Scope, p *polic
 		}
 	}
 	answers := each(ctx, unguarded, o.associate)
-	var elsewhere []Resolved
 	for _, t := range unguarded {
-		if a := answers[t]; a.err == nil {
+		a := answers[t]
+		if a.err == nil {
 			elsewhere = append(elsewhere, a.value)
+			continue
 		}
+		_, reason := awsio.Failure(ctx, fmt.Sprintf("which group %s resolves to in domain %s, of which no guard speaks, could not be read", pkg.URL, t.domain), a.err)
+		unread = append(unread, reason)
 	}
-	return o.out, elsewhere
+	return o.out, elsewhere, unread
 }
 
 // only returns the guards about one package, however they write it.
@@ -55,8 +59,9 @@ type Explained struct {
 	Domain string    // empty where it is about none
 	Read   *Resolved // what guards the package there; nil where it is not known
 
-	// Settings are what the guards that speak of the package there ask for, beside
-	// what is in effect.
+	// Settings are what all guards that speak of the package there ask for, beside
+	// what is in effect. Where guards write it in several ways, only the first of the
+	// findings of a domain has them.
 	Settings []Setting
 }
 
@@ -96,10 +101,29 @@ func (o Observation) Explain(p *policy.Policy, pkg policy.Package) (control.Plan
 			slices.SortStableFunc(trace.Trials, func(a, b control.Trial) int { return placeOf(about, a.Rule) - placeOf(about, b.Rule) })
 			one.Domain, one.Read, one.Trials = r.Domain, &r, trace.Trials
 			one.Settings = r.Settings(speaking)
+			for i, before := range e.Findings {
+				if before.Domain == r.Domain && before.Settings != nil {
+					e.Findings[i].Settings, one.Settings = merged(before.Settings, one.Settings), nil
+				}
+			}
 		}
 		e.Findings = append(e.Findings, one)
 	}
 	return plan, e
+}
+
+// merged returns the settings of one package in one domain as guards ask for it that
+// write it in two ways.
+func merged(a, b []Setting) []Setting {
+	a = slices.Clone(a)
+	for i := range a {
+		a[i].Required = slices.Concat(a[i].Required, b[i].Required)
+		a[i].Holds = a[i].Holds && b[i].Holds
+		if a[i].Repositories == nil {
+			a[i].Repositories = b[i].Repositories
+		}
+	}
+	return a
 }
 
 // placeOf is where a guard stands among the others.
