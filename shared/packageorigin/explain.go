@@ -117,7 +117,7 @@ func (o Observation) Explain(p *policy.Policy, pkg policy.Package) (control.Plan
 func merged(a, b []Setting) []Setting {
 	a = slices.Clone(a)
 	for i := range a {
-		a[i].Required = slices.Concat(a[i].Required, b[i].Required)
+		a[i].Required = append(slices.Clone(a[i].Required), b[i].Required...)
 		a[i].Holds = a[i].Holds && b[i].Holds
 		if a[i].Repositories == nil {
 			a[i].Repositories = b[i].Repositories

@@ -1,0 +1,93 @@
+package protonconn
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"portcullis/shared/control"
+	"portcullis/shared/policy"
+)
+
+// conclusion is what the trials lead to: the verdict of the one that settles it, or
+// else doubt where anything is not known, or else a violation.
+func conclusion(trials []control.Trial) control.Verdict {
+	for _, t := range trials {
+		if t.Settles != "" {
+			return t.Settles
+		}
+	}
+	if slices.ContainsFunc(trials, func(t control.Trial) bool { return t.Result == control.Unknown }) {
+		return control.Undetermined
+	}
+	return control.Violation
+}
+
+// Whatever the policy and the connection: what is told of the trials leads to the
+// verdict that the function would give, and every approval and waiver is told of.
+func TestTheTrialsLeadToTheVerdict(t *testing.T) {
+	tried := 0
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPolicy(t)
+		var places []string
+		for i := range p.Approve {
+			p.Approve[i].Place = fmt.Sprintf("proton_connections.approve[%d]", i)
+			places = append(places, p.Approve[i].Place)
+		}
+		for i := range p.Waivers {
+			p.Waivers[i].Place = fmt.Sprintf("proton_connections.waivers[%d]", i)
+			places = append(places, p.Waivers[i].Place)
+		}
+		o, now := drawObservation(t), drawNow(t)
+		whole := Decide(o, p, now)
+		for side, list := range o.Sides {
+			for _, c := range list {
+				plan, seen, explained := o.Explain(&policy.Policy{ProtonConnections: &p}, now, c.ID)
+				if diff := cmp.Diff(whole, plan); diff != "" {
+					t.Fatalf("the plan is another one (-decide +explain):\n%s", diff)
+				}
+				if len(seen) != 1 || seen[0].Side != side || len(explained) != 1 {
+					t.Fatalf("%d sides see it, and %d findings are explained", len(seen), len(explained))
+				}
+				e := explained[0]
+				if len(e.Trials) == 0 {
+					if e.Verdict != control.Undetermined && len(places) > 0 {
+						t.Errorf("nothing was tried, and it is %s: %s", e.Verdict, e.Reason)
+					}
+					continue
+				}
+				tried++
+				if got := conclusion(e.Trials); got != e.Verdict {
+					t.Errorf("it is %s (%s), and the trials lead to %s: %+v", e.Verdict, e.Reason, got, e.Trials)
+				}
+				for _, place := range places {
+					if !slices.ContainsFunc(e.Trials, func(t control.Trial) bool { return t.Rule == place }) {
+						t.Errorf("nothing is told of %s", place)
+					}
+				}
+			}
+		}
+	})
+	if tried == 0 {
+		t.Error("nothing was ever tried")
+	}
+}
+
+// Of a connection that is in the list twice nobody knows which entry is right, so
+// there is nothing to tell of trials.
+func TestNothingWasTriedOfWhatIsListedTwice(t *testing.T) {
+	c := numbered(1, Connection{EnvironmentAccount: environment, ManagementAccount: management, Name: "web", Status: pending, Requested: noon, Modified: noon})
+	o := Observation{Scope: control.Scope{Account: management, Region: region}, Sides: map[Side][]Connection{Management: {c, c}}}
+	_, seen, explained := o.Explain(&policy.Policy{ProtonConnections: &policy.ProtonConnections{}}, noon, c.ID)
+	if len(seen) != 2 || len(explained) != 2 {
+		t.Fatalf("%d are seen, %d explained", len(seen), len(explained))
+	}
+	for _, e := range explained {
+		if e.Verdict != control.Undetermined || len(e.Trials) != 0 {
+			t.Errorf("%+v", e)
+		}
+	}
+}
