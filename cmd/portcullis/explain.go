@@ -69,6 +69,9 @@ func (e *explainCommand) run(c *cobra.Command, name string) error {
 	if !slices.Contains([]string{"text", "json"}, e.output) {
 		return misused(c, fmt.Errorf("there is no output %q; write text or json", e.output))
 	}
+	if e.estate != "" && (e.aws.options.Profile != "" || e.aws.options.Endpoint != "") {
+		return misused(c, errors.New("--profile and --endpoint-url have no place beside --estate, which needs no AWS"))
+	}
 	resource, err := explain.Parse(name)
 	if err != nil {
 		return err

@@ -292,6 +292,11 @@ func (e Explanation) pkg(p *policy.Policy, seen packageorigin.Observation, elsew
 
 func (e Explanation) connection(p *policy.Policy, seen protonconn.Observation) (Explanation, error) {
 	plan, sides, explained := seen.Explain(p, e.At, e.Resource.Name)
+	for _, s := range sides {
+		if r := e.Resource; r.Owner != "" && s.EnvironmentAccount != "" && s.EnvironmentAccount != r.Owner {
+			return e, notThere(e.Scope, r) // the id is that of another account's connection
+		}
+	}
 	if len(sides) == 0 && len(explained) == 0 {
 		return e, notThere(e.Scope, e.Resource)
 	}

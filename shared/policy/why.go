@@ -23,7 +23,12 @@ func (m misfit) String() string {
 	if m.is == "" {
 		return m.field + ": there is none, so nothing fits"
 	}
-	return fmt.Sprintf("%s: %s is not among %s", m.field, m.is, strings.Join(m.has, ", "))
+	const most = 10 // so that a sentence stays one
+	has := strings.Join(m.has[:min(most, len(m.has))], ", ")
+	if more := len(m.has) - most; more > 0 {
+		has += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%s: %s is not among %s", m.field, m.is, has)
 }
 
 // fits tells whether there is no misfit.

@@ -112,3 +112,10 @@ func TestParsePackageReadsWhatAGuardReads(t *testing.T) {
 		}
 	}
 }
+
+func TestWhyStaysASentenceHoweverLongTheRuleIs(t *testing.T) {
+	k := KeepRule{Groups: strings.Split(strings.Repeat("/npm/a/* ", 12), " ")[:12]}
+	if got := k.Why("corp", "/npm/b/*"); !strings.HasSuffix(got, ", /npm/a/* and 2 more") {
+		t.Error(got)
+	}
+}
