@@ -38,20 +38,22 @@ func TestWhyNamesExactlyTheFieldsThatDoNotFit(t *testing.T) {
 			Accounts: someOf(t, "accounts", "1", "3"),
 		}
 		repository, connection := one("repository", "", "web", "npm"), one("connection", "", "public:npmjs", "private")
-		name := domain + "/" + repository
+		named := slices.Contains(r.Repositories, "corp/*") && domain == "corp" || slices.Contains(r.Repositories, "*/web") && repository == "web" ||
+			slices.Contains(r.Repositories, domain+"/"+repository)
+		connected := slices.Contains(r.Connections, connection) || slices.Contains(r.Connections, "public:*") && connection == "public:npmjs"
 		check("the rule", r.Why(account, domain, repository, connection), r.Matches(account, domain, repository, connection), map[string]bool{
-			"repositories": domain == "" || repository == "" || !(slices.Contains(r.Repositories, "corp/*") && domain == "corp" ||
-				slices.Contains(r.Repositories, "*/web") && repository == "web" || slices.Contains(r.Repositories, name)),
-			"connections": connection == "" || !(slices.Contains(r.Connections, connection) || slices.Contains(r.Connections, "public:*") && connection == "public:npmjs"),
-			"accounts":    len(r.Accounts) > 0 && !slices.Contains(r.Accounts, account),
+			"repositories": domain == "" || repository == "" || !named,
+			"connections":  connection == "" || !connected,
+			"accounts":     len(r.Accounts) > 0 && !slices.Contains(r.Accounts, account),
 		})
 
 		k := KeepRule{Domains: someOf(t, "domains", "corp", "l*"), Groups: someOf(t, "groups", "/npm/**", "/npm/*", "/maven/*")}
 		pattern := one("pattern", "/npm/*", "/npm/acme/*", "/maven/*", "/pypi/*")
 		inDomain := slices.Contains(k.Domains, domain) || slices.Contains(k.Domains, "l*") && domain == "lab"
+		below := slices.Contains(k.Groups, "/npm/**") && strings.HasPrefix(pattern, "/npm/")
 		check("the keep rule", k.Why(domain, pattern), k.Matches(domain, pattern), map[string]bool{
 			"domains": len(k.Domains) > 0 && !inDomain,
-			"groups":  !slices.Contains(k.Groups, pattern) && !(slices.Contains(k.Groups, "/npm/**") && strings.HasPrefix(pattern, "/npm/")),
+			"groups":  !slices.Contains(k.Groups, pattern) && !below,
 		})
 
 		g := Guard{Domains: k.Domains, Accounts: r.Accounts}
@@ -66,12 +68,14 @@ func TestWhyNamesExactlyTheFieldsThatDoNotFit(t *testing.T) {
 		}
 		environment, roles := one("environment", "", "prod-eu", "web", "lab"), []string{one("role", "", "role/proton-1", "role/admin"), one("component role", "", "role/x")}
 		missRole := func(role string) bool {
-			return len(a.Roles) > 0 && role != "" && !slices.Contains(a.Roles, role) && !(slices.Contains(a.Roles, "role/proton-*") && role == "role/proton-1")
+			like := slices.Contains(a.Roles, "role/proton-*") && role == "role/proton-1"
+			return len(a.Roles) > 0 && role != "" && !slices.Contains(a.Roles, role) && !like
 		}
+		placed := slices.Contains(a.Environments, environment) || slices.Contains(a.Environments, "prod-*") && environment == "prod-eu"
 		check("the approval", a.Why(account, "2", environment, roles...), a.Names(account, "2", environment) && a.CoversRoles(roles...), map[string]bool{
 			"environment_accounts": !slices.Contains(a.EnvironmentAccounts, account),
 			"management_accounts":  !slices.Contains(a.ManagementAccounts, "2"),
-			"environments":         environment == "" || !slices.Contains(a.Environments, environment) && !(slices.Contains(a.Environments, "prod-*") && environment == "prod-eu"),
+			"environments":         environment == "" || !placed,
 			"roles":                missRole(roles[0]) || missRole(roles[1]),
 		})
 		if got, want := a.WhyManagement("2") == "", (ProtonConnections{Approve: []Approval{a}}).NamesManagement("2"); got != want {
