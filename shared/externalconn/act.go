@@ -12,6 +12,16 @@ import (
 	"portcullis/shared/policy"
 )
 
+// NewActor returns what carries out this control's actions in an account by hand,
+// as its function does it in a run. The session is the way into that account.
+func NewActor(s *awsio.Session, scope control.Scope, p *policy.Policy) control.Actor {
+	return newActor(codeartifact.NewFromConfig(s.Reads), s, scope, p)
+}
+
+func newActor(read Reader, s *awsio.Session, scope control.Scope, p *policy.Policy) *actor {
+	return &actor{read: read, write: codeartifact.NewFromConfig(s.Writes), scope: scope, policy: *p.ExternalConnections, clock: s.Clock}
+}
+
 // actor carries out the actions of one run. See [control.Actor].
 type actor struct {
 	read   Reader
@@ -22,7 +32,7 @@ type actor struct {
 }
 
 func (a *actor) Recheck(ctx context.Context, action control.Action) control.Plan {
-	name, err := parseARN(action.Resource)
+	name, err := ParseARN(action.Resource)
 	if err != nil {
 		return control.Plan{Findings: []control.Finding{{ID: action.ID, Verdict: control.Undetermined, Reason: err.Error()}}}
 	}
@@ -30,7 +40,7 @@ func (a *actor) Recheck(ctx context.Context, action control.Action) control.Plan
 }
 
 func (a *actor) Write(ctx context.Context, action control.Action) (control.Answer, error) {
-	name, err := parseARN(action.Resource)
+	name, err := ParseARN(action.Resource)
 	if err != nil {
 		return control.Refused, err
 	}
@@ -44,7 +54,7 @@ func (a *actor) Write(ctx context.Context, action control.Action) (control.Answe
 // Verify finds it done where the connection is not there any more, also because the
 // whole repository is not.
 func (a *actor) Verify(ctx context.Context, action control.Action) (control.Look, error) {
-	name, err := parseARN(action.Resource)
+	name, err := ParseARN(action.Resource)
 	if err != nil {
 		return control.Look{}, err
 	}

@@ -369,11 +369,11 @@ func TestDecideProperties(t *testing.T) {
 
 func TestARN(t *testing.T) {
 	n := Name{Owner: owner, Domain: "my-domain", Repo: "a.b_c-d"}
-	if got, err := parseARN(n.ARN("eu-west-1")); err != nil || got != n {
+	if got, err := ParseARN(n.ARN("eu-west-1")); err != nil || got != n {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, bad := range []string{"", "corp/app", "arn:aws:codeartifact:eu-west-1:1:domain/corp", "arn:aws:s3:::repository/a/b", "arn:aws:codeartifact:eu-west-1:1:repository/corp", "arn:aws:codeartifact:eu-west-1:1:repository//x", "arn:aws:codeartifact:eu-west-1:1:repository/a/b/c"} {
-		if _, err := parseARN(bad); err == nil {
+		if _, err := ParseARN(bad); err == nil {
 			t.Errorf("%q was read as the ARN of a repository", bad)
 		}
 	}

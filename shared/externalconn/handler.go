@@ -46,7 +46,6 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	look, begin, cancel := control.Phases(ctx)
 	defer cancel()
-	rules, clock := *h.Policy.ExternalConnections, run.Session.Clock
 	read := codeartifact.NewFromConfig(run.Session.Reads)
 
 	var seen Observation
@@ -56,14 +55,12 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		r := why.Repository
 		seen = ObserveOne(look, read, run.Scope, Name{Owner: r.Owner, Domain: r.Domain, Repo: r.Name})
 	}
-	plan := seen.Judge(h.Policy, clock.Now())
-	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0, &actor{
-		read: read, write: codeartifact.NewFromConfig(run.Session.Writes), scope: run.Scope, policy: rules, clock: clock,
-	})
+	plan := seen.Judge(h.Policy, run.Session.Clock.Now())
+	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0, newActor(read, run.Session, run.Scope, h.Policy))
 	if seen.LeftToOwner > 0 {
 		run.Summary.Details = leftOut{seen.LeftToOwner}
 	}
-	for _, w := range rules.Waivers {
+	for _, w := range h.Policy.ExternalConnections.Waivers {
 		run.Waiver(w.Term)
 	}
 	return run.Finish(ctx)

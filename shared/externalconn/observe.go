@@ -288,15 +288,9 @@ func (o *observer) gather(d *domain) {
 
 func (o *observer) describeOne(ctx context.Context, d *domain, repo string) {
 	name := Name{Owner: d.name.Owner, Domain: d.name.Domain, Repo: repo}
-	out, err := o.api.DescribeRepository(ctx, &codeartifact.DescribeRepositoryInput{
-		Domain: &name.Domain, DomainOwner: &name.Owner, Repository: &name.Repo,
-	})
+	r, err := Describe(ctx, o.api, o.scope.Region, name)
 	if awsio.Classify(err) == awsio.NotFound {
 		return // deleted since it was listed
-	}
-	var r Repository
-	if err == nil {
-		r, err = readDescription(name, o.scope.Region, out)
 	}
 	if err != nil {
 		o.unread(ctx, name.ARN(o.scope.Region), fmt.Sprintf("repository %s could not be read", name), err)
@@ -317,6 +311,18 @@ func (o *observer) describeOne(ctx context.Context, d *domain, repo string) {
 		d.connected = append(d.connected, r)
 	}
 	d.add(repo, r.Upstreams)
+}
+
+// Describe reads one repository. An error of class [awsio.NotFound] says that it, or
+// its domain, is not there.
+func Describe(ctx context.Context, api Reader, region string, name Name) (Repository, error) {
+	out, err := api.DescribeRepository(ctx, &codeartifact.DescribeRepositoryInput{
+		Domain: &name.Domain, DomainOwner: &name.Owner, Repository: &name.Repo,
+	})
+	if err != nil {
+		return Repository{}, err
+	}
+	return readDescription(name, region, out)
 }
 
 // readDescription takes over an answer only if it is whole, and about the

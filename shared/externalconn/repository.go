@@ -27,8 +27,8 @@ func (n Name) ARN(region string) string {
 	return fmt.Sprintf("arn:aws:codeartifact:%s:%s:repository/%s/%s", region, n.Owner, n.Domain, n.Repo)
 }
 
-// parseARN is the inverse of Name.ARN.
-func parseARN(arn string) (Name, error) {
+// ParseARN is the inverse of Name.ARN.
+func ParseARN(arn string) (Name, error) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) == 6 && parts[2] == "codeartifact" {
 		path := strings.Split(parts[5], "/")

@@ -64,7 +64,7 @@ func (o *Observation) UnmarshalJSON(data []byte) error {
 	o.Connected = nil
 	for _, r := range saved.Connected {
 		r.Repository.Name = Name{Owner: r.Owner, Domain: r.Domain, Repo: r.Name}
-		if n, err := parseARN(r.ARN); err != nil || n != r.Repository.Name || len(r.Connections) == 0 {
+		if n, err := ParseARN(r.ARN); err != nil || n != r.Repository.Name || len(r.Connections) == 0 {
 			return fmt.Errorf("repository %s: its ARN is %q, and it has %d connections", r.Repository.Name, r.ARN, len(r.Connections))
 		}
 		o.Connected = append(o.Connected, r.Repository)

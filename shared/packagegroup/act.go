@@ -11,6 +11,7 @@ import (
 
 	"portcullis/shared/awsio"
 	"portcullis/shared/control"
+	"portcullis/shared/policy"
 )
 
 // actor carries out the actions of one run. See [control.Actor].
@@ -23,12 +24,18 @@ type actor struct {
 	deleted map[string]*types.PackageGroupDescription
 }
 
-func newActor(o observer, write Writer) *actor {
-	return &actor{observer: o, write: write, deleted: map[string]*types.PackageGroupDescription{}}
+// NewActor returns what carries out this control's actions in an account by hand,
+// as its function does it in a run. The session is the way into that account.
+func NewActor(s *awsio.Session, scope control.Scope, p *policy.Policy) control.Actor {
+	return newActor(newObserver(s, scope, p), s)
+}
+
+func newActor(o observer, s *awsio.Session) *actor {
+	return &actor{observer: o, write: codeartifact.NewFromConfig(s.Writes), deleted: map[string]*types.PackageGroupDescription{}}
 }
 
 func (a *actor) Recheck(ctx context.Context, action control.Action) control.Plan {
-	domain, pattern, err := parseARN(action.Resource)
+	domain, pattern, err := ParseARN(action.Resource)
 	if err != nil {
 		return control.Plan{Findings: []control.Finding{undetermined(a.scope, action.Resource, string(awsio.Other), err.Error())}}
 	}
@@ -36,7 +43,7 @@ func (a *actor) Recheck(ctx context.Context, action control.Action) control.Plan
 }
 
 func (a *actor) Write(ctx context.Context, action control.Action) (control.Answer, error) {
-	domain, pattern, err := parseARN(action.Resource)
+	domain, pattern, err := ParseARN(action.Resource)
 	if err != nil {
 		return control.Refused, err
 	}
@@ -67,7 +74,7 @@ func markOf(action control.Action) string {
 }
 
 func (a *actor) Verify(ctx context.Context, action control.Action) (control.Look, error) {
-	domain, pattern, err := parseARN(action.Resource)
+	domain, pattern, err := ParseARN(action.Resource)
 	if err != nil {
 		return control.Look{}, err
 	}

@@ -362,13 +362,13 @@ func TestARN(t *testing.T) {
 		"arn:aws:codeartifact:eu-west-1:111122223333:package-group/corp/npm/scope/ui~":     "/npm/scope/ui~",
 		"arn:aws:codeartifact:eu-west-1:111122223333:package-group/corp/generic/a+b/50%25": "/generic/a+b/50%",
 	} {
-		d, pattern, err := parseARN(arn)
+		d, pattern, err := ParseARN(arn)
 		if err != nil || d != (Domain{owner, "corp"}) || pattern != want {
 			t.Errorf("%s: got %v %q, %v", arn, d, pattern, err)
 		}
 	}
 	for _, bad := range []string{"", "arn:aws:codeartifact:eu-west-1:1:repository/corp/app", "arn:aws:codeartifact:eu-west-1:1:package-group/corp", "arn:aws:codeartifact:eu-west-1:1:package-group/corp/%zz"} {
-		if _, _, err := parseARN(bad); err == nil {
+		if _, _, err := ParseARN(bad); err == nil {
 			t.Errorf("%q was read as the ARN of a package group", bad)
 		}
 	}

@@ -154,10 +154,10 @@ func resemble(a, b string) bool {
 	return !exactA || !exactB || strings.HasPrefix(fa, fb) || strings.HasPrefix(fb, fa)
 }
 
-// parseARN takes the identity of a group from its ARN, in which *, $ and % of the
+// ParseARN takes the identity of a group from its ARN, in which *, $ and % of the
 // pattern are percent-encoded:
 // https://docs.aws.amazon.com/codeartifact/latest/ug/auth-and-access-control-permissions-reference.html
-func parseARN(arn string) (Domain, string, error) {
+func ParseARN(arn string) (Domain, string, error) {
 	p := strings.SplitN(arn, ":", 6)
 	if len(p) == 6 && p[2] == "codeartifact" {
 		if path, ok := strings.CutPrefix(p[5], "package-group/"); ok {

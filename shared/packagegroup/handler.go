@@ -47,7 +47,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	defer cancel()
 	o := newObserver(run.Session, run.Scope, h.Policy)
 	seen, plan := o.lookAtAll(look)
-	run.CarryOut(ctx, begin, plan, complete(plan), newActor(o, codeartifact.NewFromConfig(run.Session.Writes)))
+	run.CarryOut(ctx, begin, plan, complete(plan), newActor(o, run.Session))
 	run.Summary.Details = tally(plan, seen, o.policy, o.clock.Now())
 	return run.Finish(ctx)
 }

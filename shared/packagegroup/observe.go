@@ -214,7 +214,7 @@ func (o *observer) tree(ctx context.Context, d Domain) (Tree, error) {
 		g, err := readGroup(s)
 		// Tags are read and written by the ARN, packages by the pattern. How the ARN of a
 		// pattern without a slash reads is not documented; screen keeps such a group.
-		of, pattern, _ := parseARN(g.ARN)
+		of, pattern, _ := ParseARN(g.ARN)
 		misnamed := strings.HasPrefix(g.Pattern, "/") && (of != d || pattern != g.Pattern)
 		if err == nil && (aws.ToString(s.DomainOwner) != d.Owner || aws.ToString(s.DomainName) != d.Name || misnamed) {
 			err = awsio.ErrMalformed("it is of another domain, or its ARN is of another group")

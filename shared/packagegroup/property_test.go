@@ -262,7 +262,7 @@ func (w *world) sweep() (writes int) {
 	now := w.aws.Now()
 	plan := Decide(w.observe(), w.policy, now)
 	for _, a := range plan.Actions {
-		_, pattern, err := parseARN(a.Resource)
+		_, pattern, err := ParseARN(a.Resource)
 		if err != nil {
 			w.fail("the action names %s: %v", a.Resource, err)
 		}

@@ -10,6 +10,16 @@ import (
 	"portcullis/shared/policy"
 )
 
+// NewActor returns what carries out this control's actions in an account by hand,
+// as its function does it in a run. The session is the way into that account.
+func NewActor(s *awsio.Session, scope control.Scope, p *policy.Policy) control.Actor {
+	return newActor(newClient(s.Reads), s, scope, p)
+}
+
+func newActor(read Reader, s *awsio.Session, scope control.Scope, p *policy.Policy) *actor {
+	return &actor{read: read, write: newClient(s.Writes), scope: scope, policy: *p.ProtonConnections, clock: s.Clock}
+}
+
 // actor carries out the actions of one run. See [control.Actor].
 type actor struct {
 	read   Reader

@@ -43,7 +43,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 	seen, plan := lookAt(look, read, clock, run.Scope, h.Policy, why.Connection)
 	run.Summary.Gone = seen.Gone != nil
-	a := &actor{read: read, write: newClient(run.Session.Writes), scope: run.Scope, policy: rules, clock: clock}
+	a := newActor(read, run.Session, run.Scope, h.Policy)
 	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0 && seen.Gone == nil, a)
 	if a.gone != nil {
 		run.Summary.Gone = true
