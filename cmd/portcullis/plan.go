@@ -15,6 +15,7 @@ import (
 
 	"portcullis/internal/estate"
 	"portcullis/internal/present"
+	"portcullis/internal/signin"
 	"portcullis/shared/awsio"
 	"portcullis/shared/control"
 	"portcullis/shared/policy"
@@ -106,28 +107,18 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	if len(left) > 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "left out, as %s has no section for it: %s\n", p.policy, strings.Join(left, ", "))
-	}
+	sayLeft(c, p.policy, left)
 
-	var only []present.Pattern
-	for _, s := range p.only {
-		only = append(only, present.ParsePattern(s))
-	}
+	only := patterns(p.only)
 	result := present.Result{Account: login.Account, PolicyFile: p.policy, PolicyHash: rules.Hash}
 	seen := estate.Estate{Tool: version(), Policy: rules.Hash}
-	for _, region := range login.Regions {
-		way := login.AWS(region, control.Monitor) // reads only, whatever is asked of it
-		for _, control := range controls {
-			progress.Say("looking: %s in account %s, %s", control.Name, login.Account, region)
-			part, plan, err := control.Look(ctx, way, way.Home(), rules)
-			progress.Done()
-			if err = interrupted(ctx, err); err != nil {
-				return err
-			}
-			seen.Parts = append(seen.Parts, part)
-			result.Parts = append(result.Parts, present.Conclude(part, plan, rules, only))
-		}
+	all, err := look(ctx, progress, login, controls, rules)
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
+		seen.Parts = append(seen.Parts, l.part)
+		result.Parts = append(result.Parts, present.Conclude(l.part, l.plan, rules, only))
 	}
 	if err := keep.keep(seen); err != nil {
 		return err
@@ -139,6 +130,45 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 		return fmt.Errorf("printing the plan: %w", err)
 	}
 	return status(result.Worst())
+}
+
+func sayLeft(c *cobra.Command, file string, left []string) {
+	if len(left) > 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "left out, as %s has no section for it: %s\n", file, strings.Join(left, ", "))
+	}
+}
+
+// looked is what one control saw in one Region, and planned.
+type looked struct {
+	part estate.Part
+	plan control.Plan
+}
+
+// look has the controls look, one after the other, in each Region of the login. It
+// reads only.
+func look(ctx context.Context, progress present.Progress, login *signin.Login, controls []estate.Control, rules *policy.Policy) ([]looked, error) {
+	var all []looked
+	for _, region := range login.Regions {
+		way := login.AWS(region, control.Monitor) // reads only, whatever is asked of it
+		for _, control := range controls {
+			progress.Say("looking: %s in account %s, %s", control.Name, login.Account, region)
+			part, plan, err := control.Look(ctx, way, way.Home(), rules)
+			progress.Done()
+			if err = interrupted(ctx, err); err != nil {
+				return nil, err
+			}
+			all = append(all, looked{part, plan})
+		}
+	}
+	return all, nil
+}
+
+func patterns(written []string) []present.Pattern {
+	var list []present.Pattern
+	for _, s := range written {
+		list = append(list, present.ParsePattern(s))
+	}
+	return list
 }
 
 func (p *planCommand) print(out io.Writer, r present.Result) error {

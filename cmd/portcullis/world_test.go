@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -38,6 +39,8 @@ const (
 //	request 222222222222 111122223333 prod    from an environment account to a management account
 //	advance 9600h                             time passes
 //	fault codeartifact ListDomains denied     denied, expired, throttled, html or hang
+//	inform corp /npm/acme/* ours team@x       description and contact of a group
+//	remove corp/web                           a repository goes, or a package group
 //	retire                                    Proton is over
 func world(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
@@ -63,6 +66,60 @@ func world(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("AWS_ENDPOINT_URL", front.URL)
 	*ts.Value(current{}).(*setup) = s
+}
+
+// also changes the last world by one line.
+func also(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: also WORD...")
+	}
+	ts.Check(ts.Value(current{}).(*setup).line(args))
+}
+
+// wrote keeps in a file what was written to the world so far, a line for each call,
+// and what of it was refused.
+func wrote(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: wrote FILE")
+	}
+	var b strings.Builder
+	for _, c := range ts.Value(current{}).(*setup).world.Writes() {
+		input, err := json.Marshal(c.Input)
+		ts.Check(err)
+		fmt.Fprintf(&b, "%s %s", c.Operation, input)
+		if c.ErrorCode != "" {
+			fmt.Fprintf(&b, " %s", c.ErrorCode)
+		}
+		b.WriteString("\n")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+}
+
+// release lets the calls go on that a fault of an operation holds.
+func release(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: release OPERATION")
+	}
+	fault := ts.Value(current{}).(*setup).faults[args[0]]
+	if fault == nil {
+		ts.Fatalf("there is no fault of %s", args[0])
+	}
+	fault.Remove()
+}
+
+// told waits until a program has written a text into a file.
+func told(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: told FILE TEXT")
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		if text, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(text), args[1]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("nobody has said %q in %s", args[1], args[0])
+		}
+	}
 }
 
 // unwritten checks that nothing in the world was written to, and nothing was even
@@ -123,6 +180,14 @@ func (s setup) line(words []string) error {
 		g := s.packages.AddDomain(home, region, domain).PackageGroup(words[2]).Add()
 		for _, kind := range words[3:] {
 			g.SetMode(codeartifact.Restriction(strings.ToUpper(kind)), codeartifact.Block)
+		}
+	case "inform":
+		d.PackageGroup(words[2]).Inform(words[3], words[4])
+	case "remove":
+		if repository != "" {
+			d.Repository(repository).Remove()
+		} else {
+			d.PackageGroup(words[2]).Remove()
 		}
 	case "tag":
 		d.PackageGroup(words[2]).Tag(words[3], "yes")
@@ -218,6 +283,9 @@ func scrubbed(ts *testscript.TestScript, neg bool, args []string) {
 		regexp.QuoteMeta(ts.Getenv("WORK")):          "$WORK",
 		`"hash": "[0-9a-f]{64}"`:                     `"hash": "HASH"`,
 		`"tool": "[^"]*"`:                            `"tool": "TOOL"`,
+		`portcullis-(apply|undo)-[0-9]{8}T[0-9.]+Z`:  "portcullis-$1-TIME",
+		`Probable clock skew error: `:                "",
+		`"timestamp":"[^"]*"`:                        `"timestamp":"TIME"`,
 		`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f-]{4,22}\b`: "ID",
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, instead)

@@ -58,6 +58,21 @@ func Conclude(part estate.Part, plan control.Plan, p *policy.Policy, only []Patt
 	return out
 }
 
+// Choose returns the plan with those actions alone that answer what any of the
+// patterns matches, or all of them where there is no pattern. What was looked at, and
+// found, stays: the share of a limit is a share of that.
+func Choose(plan control.Plan, only []Pattern) control.Plan {
+	if len(only) == 0 {
+		return plan
+	}
+	chosen := map[string]bool{}
+	for _, f := range plan.Findings {
+		chosen[f.ID] = chosen[f.ID] || slices.ContainsFunc(only, func(p Pattern) bool { return p.Matches(f) })
+	}
+	plan.Actions = slices.DeleteFunc(slices.Clone(plan.Actions), func(a control.Action) bool { return !chosen[a.ID] })
+	return plan
+}
+
 // aboutMany tells whether the finding is that something could not be read which may
 // hold any number of resources. It belongs to whatever is asked for.
 func aboutMany(f control.Finding) bool {

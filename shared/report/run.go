@@ -21,7 +21,7 @@ import (
 type Reporter struct {
 	Out     io.Writer // standard output of the function; each record is one Write
 	Log     *slog.Logger
-	API     API
+	API     API // nil where there is no bus: the records are in Out alone
 	BusName string
 }
 
@@ -190,6 +190,9 @@ func (r *Run) sending(ctx context.Context) (context.Context, context.CancelFunc)
 }
 
 func (r *Run) add(detailType, resource string, detail any) {
+	if r.reporter.API == nil {
+		return
+	}
 	if err := r.bus.add(detailType, resource, detail); err != nil {
 		r.errs = append(r.errs, err)
 	}
