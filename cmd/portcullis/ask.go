@@ -25,6 +25,9 @@ func mayAsk(c *cobra.Command, yes bool) error {
 // ask asks a question, and takes nothing but "yes" for a yes. The error is what ends
 // the command otherwise.
 func ask(ctx context.Context, c *cobra.Command, question string) error {
+	if err := mayAsk(c, false); err != nil {
+		return err
+	}
 	fmt.Fprintf(c.ErrOrStderr(), "%s Only 'yes' is taken: ", question)
 	answer := make(chan error, 1)
 	go func() { // goes on waiting where the person interrupts, and ends with the program

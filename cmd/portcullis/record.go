@@ -20,6 +20,7 @@ import (
 // reads the other. Each is on the disk before the command goes on.
 type record struct {
 	path    string
+	run     string // id of this run of the command
 	file    *os.File
 	written bool
 	err     error // why a line could not be written; none is tried after that
@@ -28,8 +29,9 @@ type record struct {
 // newRecord makes the file, which must not be there. Without a path it gets a name
 // of its own in the current folder.
 func newRecord(command, path string) (*record, error) {
+	run := fmt.Sprintf("portcullis-%s-%s", command, time.Now().UTC().Format("20060102T150405.000Z"))
 	if path == "" {
-		path = fmt.Sprintf("portcullis-%s-%s.jsonl", command, time.Now().UTC().Format("20060102T150405.000Z"))
+		path = run + ".jsonl"
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the one who runs the command chooses the file
 	if errors.Is(err, fs.ErrExist) {
@@ -45,7 +47,7 @@ func newRecord(command, path string) (*record, error) {
 		}
 		return nil, fmt.Errorf("the record %s cannot be written: %w; nothing is changed without one, so name a file with --record in a folder that can be written to", path, err)
 	}
-	return &record{path: path, file: f}, nil
+	return &record{path: path, run: run, file: f}, nil
 }
 
 // syncFolder has the name of a new file outlast a loss of power.
@@ -82,7 +84,7 @@ func (r *record) close() {
 
 // of returns what the actions of one control are recorded with, and told by.
 func (r *record) of(ctx context.Context, name string, out, errs io.Writer, colour bool) *telling {
-	reporter := &report.Reporter{Out: r, Log: report.NewLogger(r, "INFO")}
+	reporter := &report.Reporter{Out: r, Log: report.NewLogger(r, "INFO"), Run: r.run}
 	return &telling{
 		run: reporter.Begin(ctx, name, func() time.Time { return time.Time{} }),
 		out: out, colour: colour, progress: present.NewProgress(errs), rest: "not begun, as the command was interrupted",

@@ -284,6 +284,7 @@ func scrubbed(ts *testscript.TestScript, neg bool, args []string) {
 		`"hash": "[0-9a-f]{64}"`:                     `"hash": "HASH"`,
 		`"tool": "[^"]*"`:                            `"tool": "TOOL"`,
 		`portcullis-(apply|undo)-[0-9]{8}T[0-9.]+Z`:  "portcullis-$1-TIME",
+		` on [-0-9]{10} [:0-9]{8} UTC, by run `:      " on TIME, by run ",
 		`Probable clock skew error: `:                "",
 		`"timestamp":"[^"]*"`:                        `"timestamp":"TIME"`,
 		`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f-]{4,22}\b`: "ID",

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,8 @@ import (
 type Reporter struct {
 	Out     io.Writer // standard output of the function; each record is one Write
 	Log     *slog.Logger
-	API     API // nil where there is no bus: the records are in Out alone
+	Run     string // id of runs that are no invocations of Lambda; by default "by-hand"
+	API     API    // nil where there is no bus: the records are in Out alone
 	BusName string
 }
 
@@ -42,7 +44,7 @@ type Run struct {
 // The run has the id of the Lambda invocation, so that its events can be found
 // in the log.
 func (r *Reporter) Begin(ctx context.Context, name string, now func() time.Time) *Run {
-	id := "by-hand"
+	id := cmp.Or(r.Run, "by-hand")
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		id = lc.AwsRequestID
 	}

@@ -1,0 +1,58 @@
+package undo
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
+
+	"portcullis/shared/awsio"
+	"portcullis/shared/control"
+	"portcullis/shared/packagegroup"
+)
+
+// mark is the mark of package-groups on a group: one that was set is taken off, one
+// that was taken off is set.
+type mark struct {
+	arn      string
+	domain   packagegroup.Domain
+	pattern  string
+	set      setTag
+	unset    unsetTag
+	takesOff bool
+}
+
+// look says what the group needs to bear its mark again, or not to.
+func (m *mark) look(ctx context.Context, v View) Standing {
+	tags, err := tagsOf(ctx, v.API, m.arn)
+	what := fmt.Sprintf("package group %s of domain %s", m.pattern, m.domain.Name)
+	switch {
+	case awsio.Classify(err) == awsio.NotFound:
+		return Standing{Refused: what + " is gone, and its mark with it; undo the outcome of its deletion instead"}
+	case err != nil:
+		return unread(ctx, "the tags of "+what+" could not be read", err)
+	}
+	s := Standing{Now: map[string]any{"arn": m.arn, "tags": tags}}
+	value, there := tags[packagegroup.MarkTag]
+	ours := m.set.Tags[0].Value
+	switch {
+	case there && value != ours:
+		s.Refused = fmt.Sprintf("%s bears another mark now, %q; a newer outcome is about that one", what, value)
+	case m.takesOff && there:
+		s.Left = []control.Call{call("UntagResource", m.unset)}
+		s.Notes = []string{"where a function enforces, its next sweep marks it again; a keep rule of the policy, or the tag " + packagegroup.KeepTag + ", keeps it"}
+	case !m.takesOff && !there:
+		s.Left = []control.Call{call("TagResource", m.set)}
+	}
+	return s
+}
+
+func (m *mark) write(ctx context.Context, api Writer, operation string) error {
+	var err error
+	if operation == "TagResource" {
+		_, err = api.TagResource(ctx, &codeartifact.TagResourceInput{ResourceArn: &m.arn, Tags: sdkTags(m.set.Tags)})
+	} else {
+		_, err = api.UntagResource(ctx, &codeartifact.UntagResourceInput{ResourceArn: &m.arn, TagKeys: m.unset.TagKeys})
+	}
+	return err
+}
