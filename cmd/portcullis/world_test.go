@@ -32,8 +32,10 @@ const (
 //
 //	repository corp/npm-store public:npmjs    a repository and its connections; the domain is made with it
 //	foreign corp/npm-store public:npmjs       one that the account administers in a domain of another account
+//	connect corp/web public:npmjs             a connection of a repository that is there
 //	upstream corp/web npm-store               what it draws from
 //	group corp /npm/acme/* external_upstream  a package group, and what it blocks itself
+//	block corp /npm/acme/* publish            what a package group that is there blocks
 //	tag corp /npm/acme/* team:owned
 //	package corp/npm-store npm acme ui        a package in a repository
 //	request 222222222222 111122223333 prod    from an environment account to a management account
@@ -107,6 +109,50 @@ func release(ts *testscript.TestScript, neg bool, args []string) {
 	fault.Remove()
 }
 
+// wrapped writes the outcomes of a record in another way in which they are found.
+func wrapped(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: wrapped detail|event|messages|logs|insights|pretty RECORD FILE")
+	}
+	var texts []string
+	var lines []map[string]any
+	var fields [][]map[string]any
+	for line := range strings.Lines(ts.ReadFile(args[1])) {
+		var r struct {
+			Run     string
+			Outcome map[string]any
+		}
+		ts.Check(json.Unmarshal([]byte(line), &r))
+		if args[0] != "detail" && args[0] != "event" && args[0] != "pretty" {
+			texts = append(texts, line)
+			lines = append(lines, map[string]any{"logStreamName": "stream", "timestamp": 1700000000000, "message": line, "eventId": "1"})
+			fields = append(fields, []map[string]any{{"field": "@timestamp", "value": "2026-11-20 09:00:00.000"}, {"field": "@message", "value": line}})
+			continue
+		}
+		if r.Outcome == nil {
+			continue
+		}
+		r.Outcome["version"], r.Outcome["run"], r.Outcome["at"] = 1, r.Run, "2026-11-20T09:00:00Z"
+		var v any = r.Outcome
+		if args[0] == "event" {
+			v = map[string]any{"version": "0", "id": "x", "detail-type": "Action Outcome", "source": "portcullis", "account": home, "time": "2026-11-20T09:00:00Z", "region": region, "resources": []string{}, "detail": v}
+		}
+		text, err := json.Marshal(v)
+		if args[0] == "pretty" {
+			text, err = json.MarshalIndent(v, "", "    ")
+		}
+		ts.Check(err)
+		texts = append(texts, string(text))
+	}
+	out := strings.Join(texts, "\n") + "\n"
+	if whole := map[string]any{"messages": texts, "logs": map[string]any{"events": lines, "searchedLogStreams": []string{}}, "insights": map[string]any{"results": fields, "status": "Complete"}}[args[0]]; whole != nil {
+		text, err := json.MarshalIndent(whole, "", "    ")
+		ts.Check(err)
+		out = string(text)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(out), 0o600))
+}
+
 // told waits until a program has written a text into a file.
 func told(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
@@ -174,6 +220,8 @@ func (s setup) line(words []string) error {
 		s.packages.AddDomain(home, region, domain).AddRepository(repository).Connect(words[2:]...)
 	case "foreign":
 		s.packages.AddDomain(foreign, region, domain).AddRepositoryOf(home, repository).Connect(words[2:]...)
+	case "connect":
+		d.Repository(repository).Connect(words[2:]...)
 	case "upstream":
 		s.packages.AddDomain(home, region, domain).AddRepository(repository).Upstream(words[2:]...)
 	case "group":
@@ -189,6 +237,8 @@ func (s setup) line(words []string) error {
 		} else {
 			d.PackageGroup(words[2]).Remove()
 		}
+	case "block":
+		d.PackageGroup(words[2]).SetMode(codeartifact.Restriction(strings.ToUpper(words[3])), codeartifact.Block)
 	case "tag":
 		d.PackageGroup(words[2]).Tag(words[3], "yes")
 	case "package":

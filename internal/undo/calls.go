@@ -83,6 +83,9 @@ func undoes(operation string, calls []string) bool {
 // check reads the undo of an outcome strictly, and holds it against what the outcome
 // is about.
 func check(o Outcome) (resource, error) {
+	if o.ID != control.FindingID(o.Control, o.Resource, o.Subject) {
+		return nil, errors.New("its id is not that of its resource; the record was changed after it was written")
+	}
 	if len(o.Undo) == 0 {
 		return nil, ErrNone
 	}

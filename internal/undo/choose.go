@@ -25,8 +25,8 @@ func (o Outcome) Done() (done bool, unsure string) {
 // Settle drops the intents whose outcome is there as well, and whatever was read
 // twice, and returns the rest, the newest first.
 func Settle(read []Outcome) []Outcome {
-	type attempt struct{ id, run, operation string }
-	of := func(o Outcome) attempt { return attempt{o.ID, o.Run, o.Call.Operation} }
+	type attempt struct{ id, resource, run, operation string }
+	of := func(o Outcome) attempt { return attempt{o.ID, o.Resource, o.Run, o.Call.Operation} }
 	ended := map[attempt]bool{}
 	for _, o := range read {
 		ended[of(o)] = ended[of(o)] || o.Status != Intended

@@ -38,7 +38,7 @@ func (c *connection) look(ctx context.Context, v View) Standing {
 	case noDomain(err):
 		return Standing{Refused: fmt.Sprintf("domain %s of account %s is gone, and everything in it", c.name.Domain, c.name.Owner)}
 	case awsio.Classify(err) == awsio.NotFound:
-		return Standing{Refused: fmt.Sprintf("repository %s is gone; create it with `aws codeartifact create-repository`, and undo this again", c.name)}
+		return Standing{Refused: fmt.Sprintf("repository %s is gone; if it is wanted, create it with `aws codeartifact create-repository` and connect it with `aws codeartifact associate-external-connection`", c.name)}
 	case err != nil:
 		return unread(ctx, fmt.Sprintf("repository %s could not be read", c.name), err)
 	}
