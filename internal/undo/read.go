@@ -61,6 +61,8 @@ func Read(file string, data []byte) ([]Outcome, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	for n := 1; ; n++ {
 		var value json.RawMessage
+		begin := int(decoder.InputOffset())
+		begin += len(data[begin:]) - len(bytes.TrimLeft(data[begin:], " \t\r\n"))
 		err := decoder.Decode(&value)
 		if errors.Is(err, io.EOF) {
 			break
@@ -71,8 +73,7 @@ func Read(file string, data []byte) ([]Outcome, error) {
 			err = broken(err)
 		}
 		if err != nil {
-			line := 1 + bytes.Count(data[:decoder.InputOffset()], []byte("\n"))
-			return nil, fmt.Errorf("%s, record %d, near line %d: %w", file, n, line, err)
+			return nil, fmt.Errorf("%s, record %d, on line %d: %w", file, n, 1+bytes.Count(data[:begin], []byte("\n")), err)
 		}
 	}
 	if len(r.found) == 0 {

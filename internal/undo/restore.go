@@ -119,7 +119,7 @@ type Actor struct {
 	view  View
 	write Writer
 	of    *Restoration
-	begun bool          // a call was made, and AWS did not refuse it
+	begun bool          // AWS did not refuse the last call that was made
 	wait  time.Duration // between two looks for what takes a while to show
 }
 
@@ -162,7 +162,7 @@ func (a *Actor) Recheck(ctx context.Context, action control.Action) control.Plan
 func (a *Actor) Write(ctx context.Context, action control.Action) (control.Answer, error) {
 	err := a.of.resource.write(ctx, a.write, action.Call.Operation)
 	answer := awsio.Answer(err)
-	a.begun = a.begun || answer != control.Refused
+	a.begun = answer != control.Refused
 	if err != nil {
 		_, reason := awsio.Failure(ctx, "calling "+action.Call.Operation, err)
 		err = errors.New(reason)
