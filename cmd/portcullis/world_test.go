@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,7 @@ const (
 //	tag corp /npm/acme/* team:owned
 //	package corp/npm-store npm acme ui        a package in a repository
 //	request 222222222222 111122223333 prod    from an environment account to a management account
+//	delay 1m                                  how long a package group takes to show, or to go
 //	advance 9600h                             time passes
 //	fault codeartifact ListDomains denied     denied, expired, throttled, html or hang
 //	inform corp /npm/acme/* ours team@x       description and contact of a group
@@ -95,6 +97,22 @@ func wrote(ts *testscript.TestScript, neg bool, args []string) {
 		b.WriteString("\n")
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+}
+
+// called waits until an operation was executed.
+func called(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: called OPERATION")
+	}
+	w := ts.Value(current{}).(*setup).world
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		if slices.ContainsFunc(w.Writes(), func(c localaws.Call) bool { return c.Operation == args[0] }) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("nobody has called %s", args[0])
+		}
+	}
 }
 
 // release lets the calls go on that a fault of an operation holds.
@@ -245,6 +263,12 @@ func (s setup) line(words []string) error {
 		d.AddPackage(repository, words[2], words[3], words[4])
 	case "request":
 		s.proton.AddConnection(proton.Request{EnvironmentAccount: words[1], ManagementAccount: words[2], EnvironmentName: words[3], Region: region})
+	case "delay":
+		by, err := time.ParseDuration(words[1])
+		if err != nil {
+			return err
+		}
+		s.packages.SetConsistencyDelay(by)
 	case "advance":
 		by, err := time.ParseDuration(words[1])
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"portcullis/shared/control"
 	"portcullis/shared/externalconn"
@@ -56,6 +57,9 @@ var ErrNone = errors.New("nothing can undo it")
 
 // A resource is what an undo restores.
 type resource interface {
+	// calls are all that restore it, in order.
+	calls() []control.Call
+
 	// look reads it as it is now, and says what is left to do.
 	look(ctx context.Context, v View) Standing
 
@@ -85,6 +89,9 @@ func undoes(operation string, calls []string) bool {
 func check(o Outcome) (resource, error) {
 	if o.ID != control.FindingID(o.Control, o.Resource, o.Subject) {
 		return nil, errors.New("its id is not that of its resource; the record was changed after it was written")
+	}
+	if arn := strings.SplitN(o.Resource, ":", 6); len(arn) < 6 || arn[3] != o.Region || arn[4] != o.Owner {
+		return nil, errors.New("its Region or its owner is not that of its resource; the record was changed after it was written")
 	}
 	if len(o.Undo) == 0 {
 		return nil, ErrNone

@@ -21,6 +21,10 @@ type connection struct {
 	before      externalconn.Repository
 }
 
+func (c *connection) calls() []control.Call {
+	return []control.Call{call("AssociateExternalConnection", c.input)}
+}
+
 // look says what the repository needs to have its connection again.
 //
 //	the repository                        | it is
@@ -64,7 +68,7 @@ func (c *connection) look(ctx context.Context, v View) Standing {
 		return s
 	}
 	c.judge(v, &s, now)
-	s.Left = []control.Call{call("AssociateExternalConnection", c.input)}
+	s.Left = c.calls()
 	return s
 }
 

@@ -33,6 +33,14 @@ type group struct {
 	before snapshot
 }
 
+func (g *group) calls() []control.Call {
+	calls := []control.Call{call("CreatePackageGroup", g.create)}
+	if g.modes != nil {
+		calls = append(calls, call("UpdatePackageGroupOriginConfiguration", *g.modes))
+	}
+	return calls
+}
+
 // look says what the domain needs to have its group again.
 //
 //	the group                                         | it is
@@ -46,15 +54,11 @@ type group struct {
 func (g *group) look(ctx context.Context, v View) Standing {
 	what := fmt.Sprintf("package group %s of domain %s", g.create.PackageGroup, g.create.Domain)
 	now, err := describe(ctx, v.API, g)
-	calls := []control.Call{call("CreatePackageGroup", g.create)}
-	if g.modes != nil {
-		calls = append(calls, call("UpdatePackageGroupOriginConfiguration", *g.modes))
-	}
 	switch {
 	case noDomain(err):
 		return Standing{Refused: fmt.Sprintf("domain %s of account %s is gone, and everything in it", g.create.Domain, g.create.DomainOwner)}
 	case awsio.Classify(err) == awsio.NotFound:
-		return Standing{Left: calls, Notes: g.notes(v)}
+		return Standing{Left: g.calls(), Notes: g.notes(v)}
 	case err != nil:
 		return unread(ctx, what+" could not be read", err)
 	}
@@ -64,7 +68,7 @@ func (g *group) look(ctx context.Context, v View) Standing {
 	case same && g.has(now, g.wanted()):
 		s.Differs = g.differs(now)
 	case same && g.modes != nil && g.has(now, nil):
-		s.Left, s.Notes = calls[1:], g.notes(v)
+		s.Left, s.Notes = g.calls()[1:], g.notes(v)
 	default:
 		s.Refused = fmt.Sprintf("%s exists again, since %s, and is not as it was; if it should be, set it with `aws codeartifact update-package-group` and `update-package-group-origin-configuration`, or delete it and undo this again",
 			what, now.Created.Format("2006-01-02 15:04:05 UTC"))

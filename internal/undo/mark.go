@@ -22,6 +22,13 @@ type mark struct {
 	takesOff bool
 }
 
+func (m *mark) calls() []control.Call {
+	if m.takesOff {
+		return []control.Call{call("UntagResource", m.unset)}
+	}
+	return []control.Call{call("TagResource", m.set)}
+}
+
 // look says what the group needs to bear its mark again, or not to.
 func (m *mark) look(ctx context.Context, v View) Standing {
 	tags, err := tagsOf(ctx, v.API, m.arn)
@@ -39,10 +46,10 @@ func (m *mark) look(ctx context.Context, v View) Standing {
 	case there && value != ours:
 		s.Refused = fmt.Sprintf("%s bears another mark now, %q; a newer outcome is about that one", what, value)
 	case m.takesOff && there:
-		s.Left = []control.Call{call("UntagResource", m.unset)}
+		s.Left = m.calls()
 		s.Notes = []string{"where a function enforces, its next sweep marks it again; a keep rule of the policy, or the tag " + packagegroup.KeepTag + ", keeps it"}
 	case !m.takesOff && !there:
-		s.Left = []control.Call{call("TagResource", m.set)}
+		s.Left = m.calls()
 	}
 	return s
 }

@@ -75,6 +75,9 @@ func Prepare(o Outcome) (*Restoration, error) {
 	return &Restoration{Outcome: o, resource: r}, nil
 }
 
+// Calls are all calls of the undo, whatever is left of them to make.
+func (r *Restoration) Calls() []control.Call { return r.resource.calls() }
+
 // Look reads the resource.
 func (r *Restoration) Look(ctx context.Context, v View) { r.Standing = r.resource.look(ctx, v) }
 

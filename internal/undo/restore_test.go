@@ -1,0 +1,120 @@
+package undo
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
+	"github.com/aws/aws-sdk-go-v2/service/codeartifact/types"
+
+	"portcullis/shared/control"
+)
+
+// slow is a CodeArtifact in which a package group that was made shows only after some
+// looks, or never.
+type slow struct {
+	Reader
+	Writer
+	made  bool
+	hides int // looks that do not see it
+	calls []string
+}
+
+func (s *slow) CreatePackageGroup(context.Context, *codeartifact.CreatePackageGroupInput, ...options) (*codeartifact.CreatePackageGroupOutput, error) {
+	s.made = true
+	s.calls = append(s.calls, "CreatePackageGroup")
+	return &codeartifact.CreatePackageGroupOutput{}, nil
+}
+
+func (s *slow) UpdatePackageGroupOriginConfiguration(context.Context, *codeartifact.UpdatePackageGroupOriginConfigurationInput, ...options) (*codeartifact.UpdatePackageGroupOriginConfigurationOutput, error) {
+	s.calls = append(s.calls, "UpdatePackageGroupOriginConfiguration")
+	return &codeartifact.UpdatePackageGroupOriginConfigurationOutput{}, nil
+}
+
+func (s *slow) DescribePackageGroup(_ context.Context, in *codeartifact.DescribePackageGroupInput, _ ...options) (*codeartifact.DescribePackageGroupOutput, error) {
+	if s.made {
+		s.hides--
+	}
+	if !s.made || s.hides >= 0 {
+		return nil, &types.ResourceNotFoundException{Message: aws.String("there is none")}
+	}
+	own := types.PackageGroupOriginRestrictionModeInherit
+	if len(s.calls) > 1 {
+		own = types.PackageGroupOriginRestrictionModeBlock
+	}
+	modes := map[string]types.PackageGroupOriginRestriction{}
+	for _, kind := range kinds() {
+		modes[kind] = types.PackageGroupOriginRestriction{Mode: types.PackageGroupOriginRestrictionModeInherit, EffectiveMode: types.PackageGroupOriginRestrictionModeAllow}
+	}
+	modes["PUBLISH"] = types.PackageGroupOriginRestriction{Mode: own, EffectiveMode: types.PackageGroupOriginRestrictionModeBlock}
+	return &codeartifact.DescribePackageGroupOutput{PackageGroup: &types.PackageGroupDescription{
+		Pattern: in.PackageGroup, DomainName: in.Domain, DomainOwner: in.DomainOwner, CreatedTime: aws.Time(time.Now()),
+		Description:         aws.String(`it's "$(ours)"`),
+		Parent:              &types.PackageGroupReference{Pattern: aws.String("/*")},
+		OriginConfiguration: &types.PackageGroupOriginConfiguration{Restrictions: modes},
+	}}, nil
+}
+
+func (s *slow) ListTagsForResource(context.Context, *codeartifact.ListTagsForResourceInput, ...options) (*codeartifact.ListTagsForResourceOutput, error) {
+	return &codeartifact.ListTagsForResourceOutput{Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("x")}}}, nil
+}
+
+// kept is a recorder that keeps what it is told.
+type kept struct{ outcomes []control.Outcome }
+
+func (k *kept) Intent(context.Context, control.Action) error { return nil }
+func (k *kept) Outcome(_ context.Context, o control.Outcome) { k.outcomes = append(k.outcomes, o) }
+func (k *kept) statuses() (s []string) {
+	for _, o := range k.outcomes {
+		s = append(s, o.Call.Operation+" "+string(o.Status)+" "+o.Code)
+	}
+	return s
+}
+
+// The modes of a group are set once the group shows, and never where it does not: the
+// call would find no group, and what was to be blocked would stay open in silence.
+func TestTheSecondCallWaitsForTheFirst(t *testing.T) {
+	text, err := os.ReadFile("testdata/group.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	restrictions := `{"service":"codeartifact","operation":"UpdatePackageGroupOriginConfiguration","input":{"domain":"corp","domainOwner":"111122223333","packageGroup":"/npm/a/*","restrictions":{"PUBLISH":"BLOCK"}}}`
+	changed := strings.Replace(string(text), "\n  ],\n  \"version\"", ","+restrictions+"],\n  \"version\"", 1)
+	read, err := Read("group.json", []byte(changed))
+	if err != nil || len(read[0].Undo) != 2 {
+		t.Fatalf("%v: %+v", err, read)
+	}
+	for _, row := range []struct {
+		name  string
+		hides int
+		want  string
+	}{
+		{"it shows at once", 0, "CreatePackageGroup applied verified, UpdatePackageGroupOriginConfiguration applied verified"},
+		{"it shows after some looks", 5, "CreatePackageGroup applied verified, UpdatePackageGroupOriginConfiguration applied verified"},
+		{"it never shows", 1 << 20, "CreatePackageGroup applied unverified, UpdatePackageGroupOriginConfiguration withheld undetermined"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r, err := Prepare(read[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			world := &slow{hides: row.hides}
+			view := View{API: world, Now: func() time.Time { return time.Time{} }}
+			r.Look(t.Context(), view)
+			a := NewActor(view, world, r)
+			a.wait = time.Millisecond
+			if row.hides > 100 {
+				a.wait = time.Minute // there is no time for another look
+			}
+			k := &kept{}
+			control.Apply(t.Context(), t.Context(), r.Actions(), a, k)
+			if got := strings.Join(k.statuses(), ", "); got != row.want {
+				t.Errorf("got  %s\nwant %s\n%+v", got, row.want, k.outcomes)
+			}
+		})
+	}
+}
