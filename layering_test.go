@@ -70,7 +70,7 @@ func rules() []rule {
 				return f.under("functions", "shared") && !f.under("shared/localaws") && !f.isTest() &&
 					within(imported, module+"/shared/localaws")
 			}),
-		forbid("what runs in Lambda looks for no person's credentials and reads no command line",
+		forbid("what runs in Lambda looks for no person's credentials, reads no command line and restores nothing",
 			func(f sourceFile, imported string) bool {
 				return f.under("functions", "shared") && !f.under("shared/localaws") && !f.isTest() &&
 					(within(imported, "github.com/aws/aws-sdk-go-v2/config") || within(imported, "github.com/spf13/cobra") ||
@@ -221,7 +221,7 @@ func TestEveryRuleCanFail(t *testing.T) {
 		decision  = "a decision knows nothing of AWS"
 		controls  = "no control imports another"
 		lambda    = "nothing that runs in Lambda imports localaws"
-		person    = "what runs in Lambda looks for no person's credentials and reads no command line"
+		person    = "what runs in Lambda looks for no person's credentials, reads no command line and restores nothing"
 		local     = "localaws imports nothing of ours but itself"
 		ended     = "only shared/protonconn/proton.go knows the client of a service that has ended"
 		comment   = "every package says in a comment what it is"
@@ -278,6 +278,10 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"refuses what may search for them in what runs in Lambda": {
 			"functions/package-groups/main.go", importing("portcullis/internal/signin"),
 			[]string{"functions/package-groups/main.go imports portcullis/internal/signin; rule: " + person},
+		},
+		"refuses what restores in what runs in Lambda": {
+			"shared/externalconn/act.go", importing("portcullis/internal/undo"),
+			[]string{"shared/externalconn/act.go imports portcullis/internal/undo; rule: " + person},
 		},
 		"allows the search in the command line": {
 			"cmd/portcullis/plan.go", importing("github.com/aws/aws-sdk-go-v2/config"), nil,

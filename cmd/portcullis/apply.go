@@ -42,6 +42,9 @@ Before each write it is recorded with its undo, and after it what became of it, 
 file that ` + "`portcullis undo`" + ` reads. Where it cannot be recorded nothing is written to
 AWS.
 
+The credentials need the rights that template.yaml gives the role of the control in
+enforce mode.
+
 An interrupt (Ctrl-C) finishes and records the write under way, and lists the rest as
 not done.
 
@@ -57,9 +60,9 @@ undetermined remains, 1 something failed, was not agreed to or was interrupted.`
 		},
 	}
 	a.aws.add(c)
-	c.Flags().StringVar(&a.policy, "policy", defaultPolicy, "policy to judge by")
-	c.Flags().StringArrayVar(&a.only, "only", nil, "do only what this matches: an ARN, a name such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
-	c.Flags().StringVar(&a.record, "record", "", "file for what is done, which must not be there yet (default portcullis-apply-TIME.jsonl)")
+	c.Flags().StringVar(&a.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
+	c.Flags().StringArrayVar(&a.only, "only", nil, "do only what this `PATTERN` matches: an ARN, a name such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
+	c.Flags().StringVar(&a.record, "record", "", "`FILE` for what is done, which must not be there yet (default portcullis-apply-TIME.jsonl)")
 	c.Flags().BoolVar(&a.yes, "yes", false, "do not ask")
 	return c
 }

@@ -53,6 +53,9 @@ another connection now, or was made anew, a package group that exists again, and
 is gone. It also refuses a connection that the policy still asks to be removed, as a
 function would do that within seconds: change the policy first, or give --force.
 
+The credentials need the rights to make the calls that it shows, and DescribeRepository,
+DescribePackageGroup and ListTagsForResource.
+
 Exit status: 0 everything is as it was, 2 something was refused, 1 something failed,
 was not agreed to or was interrupted.`,
 		Example: `  portcullis undo portcullis-apply-20261120T090000.000Z.jsonl
@@ -64,10 +67,10 @@ was not agreed to or was interrupted.`,
 		},
 	}
 	u.aws.add(c)
-	c.Flags().StringVar(&u.policy, "policy", defaultPolicy, "policy that is in force, to see what it makes of what is restored")
-	c.Flags().StringArrayVar(&u.only, "only", nil, "restore only what this matches: an ARN, a name such as corp/npm-store or a connection; * and ? are wildcards; may be given several times")
-	c.Flags().StringSliceVar(&u.ids, "id", nil, "restore only the outcome of this id; may be given several times")
-	c.Flags().StringVar(&u.record, "record", "", "file for what is done, which must not be there yet (default portcullis-undo-TIME.jsonl)")
+	c.Flags().StringVar(&u.policy, "policy", defaultPolicy, "policy that is in force, a `FILE`, to see what it makes of what is restored")
+	c.Flags().StringArrayVar(&u.only, "only", nil, "restore only what this `PATTERN` matches: an ARN, a name such as corp/npm-store or a connection; * and ? are wildcards; may be given several times")
+	c.Flags().StringSliceVar(&u.ids, "id", nil, "restore only the outcome of this `ID`; may be given several times")
+	c.Flags().StringVar(&u.record, "record", "", "`FILE` for what is done, which must not be there yet (default portcullis-undo-TIME.jsonl)")
 	c.Flags().BoolVar(&u.yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&u.force, "force", false, "restore a connection although the policy asks for its removal")
 	return c

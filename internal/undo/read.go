@@ -167,24 +167,13 @@ func (r *reader) object(raw json.RawMessage, o map[string]json.RawMessage, depth
 	case isCall && isUndo:
 		return r.outcome(raw, "", "", "")
 	case o["events"] != nil: // aws logs filter-log-events, get-log-events
-		return r.messages(o["events"], depth)
+		return r.value(o["events"], depth+1)
+	case o["eventId"] != nil || o["ingestionTime"] != nil: // one of those
+		return r.message(word(o, "message"), depth)
 	case o["results"] != nil: // aws logs get-query-results: lists of fields
 		return r.value(o["results"], depth+1)
 	case word(o, "field") == "@message":
 		return r.message(word(o, "value"), depth)
-	}
-	return nil
-}
-
-func (r *reader) messages(raw json.RawMessage, depth int) error {
-	var list []map[string]json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
-		return nil // it is somebody else's
-	}
-	for _, e := range list {
-		if err := r.message(word(e, "message"), depth); err != nil {
-			return err
-		}
 	}
 	return nil
 }

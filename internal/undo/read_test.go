@@ -114,7 +114,7 @@ func TestWhatTheControlsReportCanBeUndone(t *testing.T) {
 				"event":      fmt.Sprintf(`{"detail-type":"Action Outcome","source":"portcullis","time":"2026-11-20T09:00:01Z","detail":%s}`, detail),
 				"log":        log.String(),
 				"intent":     intent,
-				"aws logs":   fmt.Sprintf(`{"events":[{"timestamp":1,"message":"START RequestId: x"},{"timestamp":1,"message":%s}]}`, line),
+				"aws logs":   fmt.Sprintf(`{"events":[{"timestamp":1,"ingestionTime":2,"message":"START RequestId: x"},{"timestamp":1,"ingestionTime":2,"message":%s}]}`, line),
 				"insights":   fmt.Sprintf(`{"results":[[{"field":"@ptr","value":"x"},{"field":"@message","value":%s}]],"status":"Complete"}`, line),
 				"messages":   fmt.Sprintf(`[%s, null, 3]`, line),
 				"not lost":   fmt.Sprintf(`{"message":"event not delivered","detailType":"Action Outcome","detail":%s}`, detail),
@@ -273,7 +273,7 @@ func FuzzReadOutcomes(f *testing.F) {
 		f.Add(data)
 		f.Add(data[:len(data)/2])
 		line := quoted(f, string(data))
-		f.Add(fmt.Appendf(nil, `{"events":[{"message":%s}]}`, line))
+		f.Add(fmt.Appendf(nil, `{"events":[{"message":%s,"eventId":"1"}]}`, line))
 		f.Add(fmt.Appendf(nil, `{"message":"outcome","run":"r","timestamp":"2026-11-20T09:00:00Z","outcome":%s}`, data))
 		f.Add(fmt.Appendf(nil, `{"message":"intent","action":%s}`, data))
 	}
