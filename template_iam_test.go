@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"portcullis/internal/cloudformation"
 	"portcullis/shared/packagegroup"
 	"portcullis/shared/report"
 )
@@ -20,7 +21,7 @@ type statement struct {
 	conditions                       map[string]any // by operator
 }
 
-func statements(s stack, role string, c *complaints) []statement {
+func statements(s cloudformation.Stack, role string, c *complaints) []statement {
 	var all []statement
 	for _, written := range asWritten(s, role) {
 		for key := range written.(map[string]any) {
@@ -34,19 +35,19 @@ func statements(s stack, role string, c *complaints) []statement {
 }
 
 // asWritten returns the statements of a role's policies as the template has them.
-func asWritten(s stack, role string) []any {
+func asWritten(s cloudformation.Stack, role string) []any {
 	var all []any
-	policies, _ := s.get(role, "Policies").([]any)
+	policies, _ := s.Get(role, "Policies").([]any)
 	for _, policy := range policies {
-		list, _ := at(policy, "PolicyDocument", "Statement").([]any)
+		list, _ := cloudformation.At(policy, "PolicyDocument", "Statement").([]any)
 		all = append(all, list...)
 	}
 	return all
 }
 
 func readStatement(written any) statement {
-	conditions, _ := at(written, "Condition").(map[string]any)
-	return statement{fmt.Sprint(at(written, "Effect")), strs(at(written, "Action")), strs(at(written, "Resource")), strs(at(written, "NotResource")), conditions}
+	conditions, _ := cloudformation.At(written, "Condition").(map[string]any)
+	return statement{fmt.Sprint(cloudformation.At(written, "Effect")), cloudformation.Strings(cloudformation.At(written, "Action")), cloudformation.Strings(cloudformation.At(written, "Resource")), cloudformation.Strings(cloudformation.At(written, "NotResource")), conditions}
 }
 
 // request is one call, as IAM is asked about it.
@@ -64,7 +65,7 @@ const (
 
 // ask answers as IAM would if the role had this policy only:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-func ask(s stack, role string, r request, c *complaints) string {
+func ask(s cloudformation.Stack, role string, r request, c *complaints) string {
 	answer := notAllowed
 	for _, st := range statements(s, role, c) {
 		switch {
@@ -112,7 +113,7 @@ func match(patterns []string, text string) bool {
 func (st statement) holds(context map[string][]string, c *complaints) bool {
 	for operator, keys := range st.conditions {
 		for key, v := range keys.(map[string]any) {
-			has, want := context[key], strs(v)
+			has, want := context[key], cloudformation.Strings(v)
 			var holds bool
 			switch operator {
 			case "StringEquals", "ArnEquals": // nothing here has a wildcard
@@ -145,7 +146,7 @@ func methods(service string, api reflect.Type) []string {
 }
 
 // granted returns what a role may do under any condition: the resources, by action.
-func granted(s stack, role string, c *complaints) map[string][]string {
+func granted(s cloudformation.Stack, role string, c *complaints) map[string][]string {
 	rights := map[string][]string{}
 	for _, st := range statements(s, role, c) {
 		if st.effect != "Allow" {
@@ -178,7 +179,7 @@ func callsAreRights(p project, c *complaints) {
 			slices.Sort(got)
 			c.equal(fmt.Sprintf("what %sRole may call in mode %s", k.prefix, k.in(s)), got, want)
 			for _, name := range k.functions(s) {
-				c.equal("role of "+name, s.get(name, "Role"), "<"+k.prefix+"Role.Arn>")
+				c.equal("role of "+name, s.Get(name, "Role"), "<"+k.prefix+"Role.Arn>")
 			}
 		}
 	}
@@ -217,7 +218,7 @@ func rightsAreExact(p project, c *complaints) {
 	// Those that hold under a condition only. onlyTheMark, rootHolds, onlyThePlannerAsks and onlyTheirRoles ask for them.
 	conditional := []string{"codeartifact:TagResource", "codeartifact:UntagResource", "codeartifact:DeletePackageGroup", "events:PutEvents", "sts:AssumeRole"}
 	for _, s := range slices.Concat(p.stacks, p.hubs) {
-		hasMembers := s.parameters["ExternalId"] != ""
+		hasMembers := s.Parameters["ExternalId"] != ""
 		roles := []string{"ForwardRole", "PlannerRole", "ScheduleRole"}
 		for _, k := range controls() {
 			role := k.prefix + "Role"
@@ -255,13 +256,13 @@ func rightsAreExact(p project, c *complaints) {
 			"logs:CreateLogStream": {"<PlannerLog.Arn>"}, "logs:PutLogEvents": {"<PlannerLog.Arn>"}, "events:PutEvents": {"<Bus.Arn>"},
 			"sqs:SendMessage": {"<FailureQueue.Arn>"}, "logs:FilterLogEvents": {eventsLog, eventsLog + ":*"},
 		}
-		if s.parameters["OrganizationId"] != "" {
+		if s.Parameters["OrganizationId"] != "" {
 			planner["organizations:ListAccounts"] = []string{"*"}
 		}
 		c.equal("rights of PlannerRole", granted(s, "PlannerRole", c), planner)
-		c.equal("role of Planner", s.get("Planner", "Role"), "<PlannerRole.Arn>")
+		c.equal("role of Planner", s.Get("Planner", "Role"), "<PlannerRole.Arn>")
 		slices.Sort(roles)
-		c.equal("roles", s.of("AWS::IAM::Role"), roles)
+		c.equal("roles", s.Of("AWS::IAM::Role"), roles)
 		for _, role := range roles {
 			for _, st := range statements(s, role, c) {
 				for _, action := range st.actions {
@@ -276,8 +277,8 @@ func rightsAreExact(p project, c *complaints) {
 		}
 	}
 	bounded := p.deploy(c, map[string]string{"PermissionsBoundaryArn": "arn:boundary"})
-	for _, role := range bounded.of("AWS::IAM::Role") {
-		c.equal("boundary of "+role, bounded.get(role, "PermissionsBoundary"), "arn:boundary")
+	for _, role := range bounded.Of("AWS::IAM::Role") {
+		c.equal("boundary of "+role, bounded.Get(role, "PermissionsBoundary"), "arn:boundary")
 	}
 }
 
@@ -309,7 +310,7 @@ func onlyThePlannerAsks(p project, c *complaints) {
 // onlyTheirRoles asks about roles of members, of accounts that are none, and of the control next to it.
 func onlyTheirRoles(p project, c *complaints) {
 	for _, s := range slices.Concat(p.stacks, p.hubs) {
-		for _, role := range s.of("AWS::IAM::Role") {
+		for _, role := range s.Of("AWS::IAM::Role") {
 			assume := func(account, organization, name string) string {
 				return ask(s, role, request{"sts:AssumeRole", "arn:aws:iam::" + account + ":role/" + name, map[string][]string{
 					"aws:ResourceAccount": {account}, "aws:ResourceOrgID": {organization},
@@ -317,7 +318,7 @@ func onlyTheirRoles(p project, c *complaints) {
 			}
 			of := slices.IndexFunc(controls(), func(k deployed) bool { return k.prefix+"Role" == role })
 			read := notAllowed
-			if of >= 0 && s.parameters["ExternalId"] != "" {
+			if of >= 0 && s.Parameters["ExternalId"] != "" {
 				read = allowed
 			}
 			const theirs = "o-exampleorg1"
@@ -341,21 +342,21 @@ func onlyTheirRoles(p project, c *complaints) {
 // onlyMembersSend evaluates the policy of the bus. What is in the hub's own account needs no leave of it.
 func onlyMembersSend(p project, c *complaints) {
 	for _, s := range p.stacks {
-		c.equal("policies of the bus without members", s.of("AWS::Events::EventBusPolicy"), []string{"OwnEventsPolicy"})
+		c.equal("policies of the bus without members", s.Of("AWS::Events::EventBusPolicy"), []string{"OwnEventsPolicy"})
 	}
 	for _, s := range slices.Concat(p.stacks, p.hubs) {
 		onlyOursTell(s, c)
 	}
 	for _, s := range p.hubs {
-		c.equal("policies of the bus", s.of("AWS::Events::EventBusPolicy"), []string{"BusPolicy", "OwnEventsPolicy"})
-		c.keys("BusPolicy", s.resources["BusPolicy"].properties, "EventBusName", "Statement", "StatementId")
-		c.equal("bus of BusPolicy", s.get("BusPolicy", "EventBusName"), "<Bus>")
-		written, _ := s.get("BusPolicy", "Statement").(map[string]any)
+		c.equal("policies of the bus", s.Of("AWS::Events::EventBusPolicy"), []string{"BusPolicy", "OwnEventsPolicy"})
+		c.keys("BusPolicy", s.Resources["BusPolicy"].Properties, "EventBusName", "Statement", "StatementId")
+		c.equal("bus of BusPolicy", s.Get("BusPolicy", "EventBusName"), "<Bus>")
+		written, _ := s.Get("BusPolicy", "Statement").(map[string]any)
 		c.keys("statement of BusPolicy", written, "Action", "Condition", "Effect", "Principal", "Resource")
 		st := readStatement(written)
 		c.equal("effect, actions and resources of BusPolicy", []any{st.effect, st.actions, st.resources}, []any{"Allow", []string{"events:PutEvents"}, []string{"<Bus.Arn>"}})
 		may := func(account, organization, by string, sources ...string) bool {
-			who := written["Principal"] == "*" || slices.Contains(strs(at(written["Principal"], "AWS")), account)
+			who := written["Principal"] == "*" || slices.Contains(cloudformation.Strings(cloudformation.At(written["Principal"], "AWS")), account)
 			return who && st.holds(map[string][]string{
 				"aws:PrincipalOrgID": {organization}, "events:eventBusInvocation": {by}, "events:source": sources,
 			}, c)
@@ -370,8 +371,8 @@ func onlyMembersSend(p project, c *complaints) {
 			"a member's rule, no source":                    {may(memberAccount, theirs, "true"), false},
 			"a member, not by a rule":                       {may(memberAccount, theirs, "false", "aws.codeartifact"), false},
 			"an account that is no member":                  {may(otherAccount, another, "true", "aws.codeartifact"), false},
-			"an account that is in an organization only":    {may(otherAccount, theirs, "true", "aws.codeartifact"), s.parameters["OrganizationId"] != ""},
-			"an account that is in the wrong organization":  {may(memberAccount, another, "true", "aws.codeartifact"), s.parameters["OrganizationId"] == ""},
+			"an account that is in an organization only":    {may(otherAccount, theirs, "true", "aws.codeartifact"), s.Parameters["OrganizationId"] != ""},
+			"an account that is in the wrong organization":  {may(memberAccount, another, "true", "aws.codeartifact"), s.Parameters["OrganizationId"] == ""},
 		} {
 			c.equal("putting on the bus: "+what, is.may, is.want)
 		}
@@ -379,10 +380,10 @@ func onlyMembersSend(p project, c *complaints) {
 }
 
 // onlyOursTell evaluates who may put events that say they come from Portcullis.
-func onlyOursTell(s stack, c *complaints) {
-	c.keys("OwnEventsPolicy", s.resources["OwnEventsPolicy"].properties, "EventBusName", "Statement", "StatementId")
-	c.equal("bus of OwnEventsPolicy", s.get("OwnEventsPolicy", "EventBusName"), "<Bus>")
-	written, _ := s.get("OwnEventsPolicy", "Statement").(map[string]any)
+func onlyOursTell(s cloudformation.Stack, c *complaints) {
+	c.keys("OwnEventsPolicy", s.Resources["OwnEventsPolicy"].Properties, "EventBusName", "Statement", "StatementId")
+	c.equal("bus of OwnEventsPolicy", s.Get("OwnEventsPolicy", "EventBusName"), "<Bus>")
+	written, _ := s.Get("OwnEventsPolicy", "Statement").(map[string]any)
 	c.keys("statement of OwnEventsPolicy", written, "Action", "Condition", "Effect", "Principal", "Resource")
 	st := readStatement(written)
 	c.equal("effect, actions and resources of OwnEventsPolicy", []any{st.effect, written["Principal"], st.actions, st.resources},
@@ -394,7 +395,7 @@ func onlyOursTell(s stack, c *complaints) {
 		}
 		return st.holds(context, c)
 	}
-	for _, name := range s.of("AWS::IAM::Role") {
+	for _, name := range s.Of("AWS::IAM::Role") {
 		reports := slices.Contains([]string{"PlannerRole", "ExternalConnectionsRole", "PackageGroupsRole", "PackageOriginsRole", "ProtonConnectionsRole"}, name)
 		c.equal("putting events of Portcullis is denied to "+name, denied("<"+name+".Arn>", report.Source), !reports)
 	}
@@ -418,7 +419,7 @@ func membersAreSaid(p project, c *complaints) {
 		{"an organization without an external id", with(organization, map[string]string{"ExternalId": ""}), false},
 		{"listed accounts without an external id", with(listed, map[string]string{"ExternalId": ""}), false},
 	} {
-		if _, err := p.template.deploy(test.parameters); (err == nil) != test.taken {
+		if _, err := p.template.Deploy(test.parameters); (err == nil) != test.taken {
 			c.addf("%s: %v", test.what, err)
 		}
 	}
@@ -428,14 +429,14 @@ func membersAreSaid(p project, c *complaints) {
 		"ExcludedAccounts": {"": true, hubAccount: true, hubAccount + "," + memberAccount: true, hubAccount + ",": false, "*": false},
 		"ExternalId":       {"": true, "between-us": true, "x": false, "with space": false, strings.Repeat("x", 129): false},
 	} {
-		of, _ := at(p.template.section("Parameters")[name], "AllowedPattern").(string)
+		of, _ := cloudformation.At(p.template.Section("Parameters")[name], "AllowedPattern").(string)
 		takes := regexp.MustCompile(of)
 		for v, want := range tests {
 			c.equal(fmt.Sprintf("%s takes %q", name, v), takes.MatchString(v), want)
 		}
 	}
-	c.equal("echo of ExternalId", at(p.template.section("Parameters")["ExternalId"], "NoEcho"), true)
-	c.equal("echo of ExternalId in a member", at(p.member.section("Parameters")["ExternalId"], "NoEcho"), true)
+	c.equal("echo of ExternalId", cloudformation.At(p.template.Section("Parameters")["ExternalId"], "NoEcho"), true)
+	c.equal("echo of ExternalId in a member", cloudformation.At(p.member.Section("Parameters")["ExternalId"], "NoEcho"), true)
 }
 
 // keptFromHarm tells whether a denial is one that keeps a write from going too far. keepTagsHold and rootHolds ask how far.
@@ -454,9 +455,9 @@ func onlyTheseMay(p project, c *complaints) {
 	for _, s := range slices.Concat(p.stacks, p.hubs) {
 		// Other kinds of resources may let somebody in as well.
 		var kinds []string
-		for _, r := range s.resources {
-			if !slices.Contains(kinds, r.kind) {
-				kinds = append(kinds, r.kind)
+		for _, r := range s.Resources {
+			if !slices.Contains(kinds, r.Kind) {
+				kinds = append(kinds, r.Kind)
 			}
 		}
 		slices.Sort(kinds)
@@ -466,13 +467,13 @@ func onlyTheseMay(p project, c *complaints) {
 			"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission", "AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy",
 			"AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule", "AWS::Serverless::Function", "AWS::Serverless::LayerVersion",
 		})
-		c.keys("the bus", s.resources["Bus"].properties, "Description", "Name")
-		for _, name := range s.of("AWS::Serverless::Function") {
+		c.keys("the bus", s.Resources["Bus"].Properties, "Description", "Name")
+		for _, name := range s.Of("AWS::Serverless::Function") {
 			// SAM makes a right to invoke out of several others, and a role out of Policies.
-			c.keys(name, s.resources[name].properties,
+			c.keys(name, s.Resources[name].Properties,
 				"Architectures", "CodeUri", "Description", "Environment", "Handler", "Layers", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout")
 		}
-		for _, role := range s.of("AWS::IAM::Role") {
+		for _, role := range s.Of("AWS::IAM::Role") {
 			who := object{"Effect": "Allow", "Principal": object{"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 			keys := []string{"AssumeRolePolicyDocument", "Description", "Policies"}
 			if service, starts := map[string]string{"ForwardRole": "events.amazonaws.com", "ScheduleRole": "scheduler.amazonaws.com"}[role]; starts {
@@ -481,8 +482,8 @@ func onlyTheseMay(p project, c *complaints) {
 			} else {
 				keys = append(keys, "RoleName") // membersTrust knows the names
 			}
-			c.equal("who may assume "+role, s.get(role, "AssumeRolePolicyDocument"), any(object{"Version": "2012-10-17", "Statement": []any{who}}))
-			c.keys(role, s.resources[role].properties, keys...)
+			c.equal("who may assume "+role, s.Get(role, "AssumeRolePolicyDocument"), any(object{"Version": "2012-10-17", "Statement": []any{who}}))
+			c.keys(role, s.Resources[role].Properties, keys...)
 		}
 		rulesAreLetIn(s, c)
 		logLetsIn(s, c)
@@ -490,7 +491,7 @@ func onlyTheseMay(p project, c *complaints) {
 }
 
 // rulesAreLetIn compares the policies of functions and queues with what the rules send where.
-func rulesAreLetIn(s stack, c *complaints) {
+func rulesAreLetIn(s cloudformation.Stack, c *complaints) {
 	invoked, sent := []any{}, []any{}
 	queues := map[string]any{}
 	letIn := func(queue string, rules any) {
@@ -499,11 +500,11 @@ func rulesAreLetIn(s stack, c *complaints) {
 			"Condition": object{"ArnEquals": object{"aws:SourceArn": rules}},
 		}}}
 	}
-	for _, name := range s.of("AWS::Events::Rule") {
+	for _, name := range s.Of("AWS::Events::Rule") {
 		arn := "<" + name + ".Arn>"
 		sent = append(sent, arn)
-		to := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(s.get(name, "Targets", 0, "Arn")), "<"), ".Arn>")
-		switch s.resources[to].kind {
+		to := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(s.Get(name, "Targets", 0, "Arn")), "<"), ".Arn>")
+		switch s.Resources[to].Kind {
 		case "AWS::Serverless::Function":
 			invoked = append(invoked, object{"FunctionName": "<" + to + ">", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com", "SourceArn": arn})
 		case "AWS::SQS::Queue":
@@ -512,22 +513,22 @@ func rulesAreLetIn(s stack, c *complaints) {
 	}
 	letIn("FailureQueue", sent)
 	permissions, policies := []any{}, map[string]any{}
-	for _, name := range s.of("AWS::Lambda::Permission") {
-		permissions = append(permissions, s.resources[name].properties)
+	for _, name := range s.Of("AWS::Lambda::Permission") {
+		permissions = append(permissions, s.Resources[name].Properties)
 	}
-	for _, name := range s.of("AWS::SQS::QueuePolicy") {
-		for _, queue := range strs(s.get(name, "Queues")) {
-			policies[queue] = s.get(name, "PolicyDocument")
+	for _, name := range s.Of("AWS::SQS::QueuePolicy") {
+		for _, queue := range cloudformation.Strings(s.Get(name, "Queues")) {
+			policies[queue] = s.Get(name, "PolicyDocument")
 		}
 	}
 	c.equal("who may invoke which function", permissions, invoked)
 	c.equal("who may send to which queue", policies, queues)
-	c.equal("policies of queues", len(s.of("AWS::SQS::QueuePolicy")), len(queues)) // two for one queue would overwrite each other
+	c.equal("policies of queues", len(s.Of("AWS::SQS::QueuePolicy")), len(queues)) // two for one queue would overwrite each other
 }
 
-func logLetsIn(s stack, c *complaints) {
+func logLetsIn(s cloudformation.Stack, c *complaints) {
 	var policy any
-	text, _ := s.get("EventsMayLog", "PolicyDocument").(string)
+	text, _ := s.Get("EventsMayLog", "PolicyDocument").(string)
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
 		c.addf("the policy of the log is no JSON: %v", err)
 	}
@@ -540,12 +541,12 @@ func logLetsIn(s stack, c *complaints) {
 	put := events("logs:PutLogEvents")
 	put["Condition"] = object{"ArnEquals": object{"aws:SourceArn": "<EventsToLog.Arn>"}}
 	c.equal("who may write to the log", policy, any(object{"Version": "2012-10-17", "Statement": []any{events("logs:CreateLogStream"), put}}))
-	c.equal("policies of logs", len(s.of("AWS::Logs::ResourcePolicy")), 1)
+	c.equal("policies of logs", len(s.Of("AWS::Logs::ResourcePolicy")), 1)
 }
 
 // writing returns the rights of a control's role that are more than reading, by their names. What its code calls a
 // reader is not asked.
-func writing(k deployed, s stack, c *complaints) []string {
+func writing(k deployed, s cloudformation.Stack, c *complaints) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(granted(s, k.prefix+"Role", c))), func(action string) bool {
 		service, operation, _ := strings.Cut(action, ":")
 		return service != k.service || slices.ContainsFunc([]string{"List", "Describe", "Get"}, func(verb string) bool { return strings.HasPrefix(operation, verb) })
@@ -588,8 +589,8 @@ func groupARN(account, domain, pattern string) string {
 }
 
 // unopposed is the answer that a write must get in a stack if nothing stands against it but the mode.
-func unopposed(s stack, mode string) string {
-	if s.parameters[mode] == "enforce" {
+func unopposed(s cloudformation.Stack, mode string) string {
+	if s.Parameters[mode] == "enforce" {
 		return allowed
 	}
 	return notAllowed

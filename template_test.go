@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/google/go-cmp/cmp"
 
+	"portcullis/internal/cloudformation"
 	"portcullis/shared/control"
 	"portcullis/shared/externalconn"
 	"portcullis/shared/localaws/pattern"
@@ -104,11 +105,11 @@ func controls() []deployed {
 }
 
 // in returns the mode of the control in a stack.
-func (k deployed) in(s stack) string { return fmt.Sprint(s.parameters[k.mode]) }
+func (k deployed) in(s cloudformation.Stack) string { return fmt.Sprint(s.Parameters[k.mode]) }
 
 // functions returns the functions of the control in a stack.
-func (k deployed) functions(s stack) []string {
-	return slices.DeleteFunc(s.of("AWS::Serverless::Function"), func(name string) bool { return !strings.HasPrefix(name, k.prefix) })
+func (k deployed) functions(s cloudformation.Stack) []string {
+	return slices.DeleteFunc(s.Of("AWS::Serverless::Function"), func(name string) bool { return !strings.HasPrefix(name, k.prefix) })
 }
 
 // asynchronous tells whether what a function is to do waits in Lambda's own queue, and not in one of ours.
@@ -130,22 +131,22 @@ func (k deployed) modes() []string {
 type project struct {
 	texts    map[string]string // by file name
 	folders  []string          // in functions/
-	template template
-	usual    stack   // what the template comes to if nothing is said
-	stacks   []stack // the same for every combination of modes
-	hubs     []stack // the same with members: an organization's, then listed ones; each with nothing, one control and all enforced
+	template cloudformation.Template
+	usual    cloudformation.Stack   // what the template comes to if nothing is said
+	stacks   []cloudformation.Stack // the same for every combination of modes
+	hubs     []cloudformation.Stack // the same with members: an organization's, then listed ones; each with nothing, one control and all enforced
 
-	member  template
-	members []stack // what member.yaml comes to with nothing, one control and all enforced
+	member  cloudformation.Template
+	members []cloudformation.Stack // what member.yaml comes to with nothing, one control and all enforced
 }
 
 func readProject(texts map[string]string, folders []string) (project, error) {
 	p := project{texts: texts, folders: folders}
 	var err error
-	if p.template, err = readTemplate(texts["template.yaml"]); err != nil {
+	if p.template, err = cloudformation.Read(texts["template.yaml"]); err != nil {
 		return p, err
 	}
-	if p.usual, err = p.template.deploy(nil); err != nil {
+	if p.usual, err = p.template.Deploy(nil); err != nil {
 		return p, err
 	}
 	combinations := []map[string]string{{}}
@@ -161,7 +162,7 @@ func readProject(texts map[string]string, folders []string) (project, error) {
 		combinations = longer
 	}
 	for _, parameters := range combinations {
-		s, err := p.template.deploy(parameters)
+		s, err := p.template.Deploy(parameters)
 		if err != nil {
 			return p, err
 		}
@@ -169,18 +170,18 @@ func readProject(texts map[string]string, folders []string) (project, error) {
 	}
 	for _, parameters := range []map[string]string{organization, listed} {
 		for _, enforced := range enforcements() {
-			s, err := p.template.deploy(with(parameters, enforced))
+			s, err := p.template.Deploy(with(parameters, enforced))
 			if err != nil {
 				return p, err
 			}
 			p.hubs = append(p.hubs, s)
 		}
 	}
-	if p.member, err = readTemplate(texts["member.yaml"]); err != nil {
+	if p.member, err = cloudformation.Read(texts["member.yaml"]); err != nil {
 		return p, err
 	}
 	for _, enforced := range enforcements() {
-		s, err := p.member.deploy(with(inMember, enforced))
+		s, err := p.member.Deploy(with(inMember, enforced))
 		if err != nil {
 			return p, err
 		}
@@ -223,8 +224,8 @@ func with(a, b map[string]string) map[string]string {
 }
 
 // deploy is for checks of other parameters than the mode.
-func (p project) deploy(c *complaints, parameters map[string]string) stack {
-	s, err := p.template.deploy(parameters)
+func (p project) deploy(c *complaints, parameters map[string]string) cloudformation.Stack {
+	s, err := p.template.Deploy(parameters)
 	if err != nil {
 		c.addf("%v", err)
 	}
@@ -369,19 +370,19 @@ func goPrograms(p project, c *complaints) {
 	}
 	s := p.usual
 	mounted := filepath.Join("/opt", filepath.Base(settings.Policy))
-	inLayer := filepath.Join(fmt.Sprint(s.get("Policy", "ContentUri")), filepath.Base(settings.Policy))
+	inLayer := filepath.Join(fmt.Sprint(s.Get("Policy", "ContentUri")), filepath.Base(settings.Policy))
 	if _, err := os.Stat(inLayer); err != nil || settings.Policy != mounted {
 		c.addf("the functions read %s; the layer has no such file from %s (%v)", settings.Policy, inLayer, err)
 	}
-	c.equal("what becomes of the layer of an older policy", s.get("Policy", "RetentionPolicy"), "Retain")
-	for _, name := range s.of("AWS::Serverless::Function") {
+	c.equal("what becomes of the layer of an older policy", s.Get("Policy", "RetentionPolicy"), "Retain")
+	for _, name := range s.Of("AWS::Serverless::Function") {
 		for property, want := range map[string]any{
 			"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": []any{"arm64"}, "CodeUri": ".",
 			"Layers": []any{"<Policy>"},
 		} {
-			c.equal(name+" "+property, s.get(name, property), want)
+			c.equal(name+" "+property, s.Get(name, property), want)
 		}
-		c.equal(name+" BuildMethod", at(s.resources[name].attributes, "Metadata", "BuildMethod"), "makefile")
+		c.equal(name+" BuildMethod", cloudformation.At(s.Resources[name].Attributes, "Metadata", "BuildMethod"), "makefile")
 	}
 }
 
@@ -390,20 +391,20 @@ func environments(p project, c *complaints) {
 	leftOut := []string{"AWS_ENDPOINT_URL", "POLICY_FILE"} // for private endpoints, and where there is no layer
 	s := p.usual
 	// The planner has its own beside those that all have, of which it needs some.
-	own, _ := at(p.template.section("Resources")["Planner"], "Properties", "Environment", "Variables").(map[string]any)
+	own, _ := cloudformation.At(p.template.Section("Resources")["Planner"], "Properties", "Environment", "Variables").(map[string]any)
 	c.equal("variables that only Planner has", slices.Sorted(maps.Keys(own)), []string{"CONTROLS", "EVENTS_LOG", "SWEEP_SECONDS"})
-	c.equal("CONTROLS of Planner", s.get("Planner", "Environment", "Variables", "CONTROLS"), "external-connections,package-groups,package-origins,proton-connections")
-	c.equal("CONTROLS without one", p.deploy(c, map[string]string{"PackageOriginsMode": "off"}).get("Planner", "Environment", "Variables", "CONTROLS"),
+	c.equal("CONTROLS of Planner", s.Get("Planner", "Environment", "Variables", "CONTROLS"), "external-connections,package-groups,package-origins,proton-connections")
+	c.equal("CONTROLS without one", p.deploy(c, map[string]string{"PackageOriginsMode": "off"}).Get("Planner", "Environment", "Variables", "CONTROLS"),
 		"external-connections,package-groups,proton-connections")
-	c.equal("EVENTS_LOG of Planner", s.get("Planner", "Environment", "Variables", "EVENTS_LOG"), "<EventsLog>")
+	c.equal("EVENTS_LOG of Planner", s.Get("Planner", "Environment", "Variables", "EVENTS_LOG"), "<EventsLog>")
 	for variable, want := range map[string]any{
 		"ACCOUNT_ID": hubAccount, "EVENT_BUS": "<Bus>", "MEMBER_ROLES": "portcullis-eu-west-1", "EXTERNAL_ID": "between-us",
 		"ORGANIZATION_ID": "", "MEMBER_ACCOUNTS": memberAccount + ",222233334444", "EXCLUDED_ACCOUNTS": "222233334444",
 		"READS_PER_SECOND": "7", "WRITES_PER_SECOND": "3",
 	} {
 		hub := p.deploy(c, with(listed, map[string]string{"ExcludedAccounts": "222233334444", "ReadsPerSecond": "7", "WritesPerSecond": "3"}))
-		for _, name := range hub.of("AWS::Serverless::Function") {
-			c.equal(variable+" of "+name, hub.get(name, "Environment", "Variables", variable), want)
+		for _, name := range hub.Of("AWS::Serverless::Function") {
+			c.equal(variable+" of "+name, hub.Get(name, "Environment", "Variables", variable), want)
 		}
 	}
 	environmentsFit(p, c)
@@ -417,7 +418,7 @@ func environments(p project, c *complaints) {
 		}
 	}
 	for name, start := range starts {
-		set, _ := s.get(name, "Environment", "Variables").(map[string]any)
+		set, _ := s.Get(name, "Environment", "Variables").(map[string]any)
 		read := map[string]bool{}
 		err := start(func(variable string) string {
 			read[variable] = true
@@ -444,7 +445,7 @@ func environments(p project, c *complaints) {
 		// This one is for Go itself, where there is less than one processor:
 		// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 		c.equal("GOMAXPROCS of "+name, set["GOMAXPROCS"], "1")
-		if memory, _ := s.get(name, "MemorySize").(int); memory >= 1769 {
+		if memory, _ := s.Get(name, "MemorySize").(int); memory >= 1769 {
 			c.addf("%s has %d MB, a whole processor, and GOMAXPROCS", name, memory)
 		}
 		read["GOMAXPROCS"] = true
@@ -457,16 +458,16 @@ func environments(p project, c *complaints) {
 func environmentsFit(p project, c *complaints) {
 	longest := map[string]string{"AWS::StackName": strings.Repeat("s", 22), "AWS::Region": "ap-southeast-2", "ExternalId": strings.Repeat("x", 128)}
 	for _, name := range []string{"MemberAccounts", "ExcludedAccounts"} {
-		length, _ := at(p.template.section("Parameters")[name], "MaxLength").(int)
+		length, _ := cloudformation.At(p.template.Section("Parameters")[name], "MaxLength").(int)
 		longest[name] = strings.Repeat("1", length)
 		if length%13 != 12 {
 			c.addf("%s is cut off within an account, after %d characters", name, length)
 		}
 	}
 	s := p.deploy(c, longest)
-	for _, name := range s.of("AWS::Serverless::Function") {
+	for _, name := range s.Of("AWS::Serverless::Function") {
 		size := 0
-		variables, _ := s.get(name, "Environment", "Variables").(map[string]any)
+		variables, _ := s.Get(name, "Environment", "Variables").(map[string]any)
 		for variable, v := range variables {
 			size += len(variable) + len(fmt.Sprint(v)) + len("arn:aws:iam::111122223333:role/") // AWS fills in what stands in angle brackets
 		}
@@ -480,7 +481,7 @@ func environmentsFit(p project, c *complaints) {
 func concurrency(p project, c *complaints) {
 	none := p.usual
 	some := p.deploy(c, map[string]string{"EventsReservedConcurrency": "5", "SweepReservedConcurrency": "1"})
-	for _, name := range none.of("AWS::Serverless::Function") {
+	for _, name := range none.Of("AWS::Serverless::Function") {
 		var want any
 		switch {
 		case strings.HasSuffix(name, "OnEvent"):
@@ -488,14 +489,14 @@ func concurrency(p project, c *complaints) {
 		case strings.HasSuffix(name, "Sweep"):
 			want = "1"
 		}
-		c.equal("concurrency of "+name, some.get(name, "ReservedConcurrentExecutions"), want)
-		c.equal("concurrency of "+name+" by default", none.get(name, "ReservedConcurrentExecutions"), nil)
+		c.equal("concurrency of "+name, some.Get(name, "ReservedConcurrentExecutions"), want)
+		c.equal("concurrency of "+name+" by default", none.Get(name, "ReservedConcurrentExecutions"), nil)
 	}
 }
 
 // timeouts also keeps events from waiting long for one that hangs, and gives sweeps all that Lambda has.
 func timeouts(p project, c *complaints) {
-	for _, name := range p.usual.of("AWS::Serverless::Function") {
+	for _, name := range p.usual.Of("AWS::Serverless::Function") {
 		want := 900
 		switch {
 		case strings.HasSuffix(name, "OnEvent"):
@@ -503,7 +504,7 @@ func timeouts(p project, c *complaints) {
 		case name == "Planner":
 			want = 300
 		}
-		c.equal("seconds that "+name+" may take", p.usual.get(name, "Timeout"), want)
+		c.equal("seconds that "+name+" may take", p.usual.Get(name, "Timeout"), want)
 		if time.Duration(want)*time.Second <= 2*control.Margin {
 			c.addf("of the %d s of %s, the code keeps %v", want, name, control.Margin)
 		}
@@ -512,20 +513,20 @@ func timeouts(p project, c *complaints) {
 
 func modesAreSafe(p project, c *complaints) {
 	for _, k := range controls() {
-		parameter := p.template.section("Parameters")[k.mode]
-		c.equal(k.mode+" AllowedValues", strs(at(parameter, "AllowedValues")), k.modes())
-		c.equal(k.mode+" Default", at(parameter, "Default"), string(control.Monitor))
+		parameter := p.template.Section("Parameters")[k.mode]
+		c.equal(k.mode+" AllowedValues", cloudformation.Strings(cloudformation.At(parameter, "AllowedValues")), k.modes())
+		c.equal(k.mode+" Default", cloudformation.At(parameter, "Default"), string(control.Monitor))
 		for _, s := range p.stacks {
 			for _, name := range k.functions(s) {
-				c.equal("mode of "+name, s.get(name, "Environment", "Variables", "ENFORCEMENT_MODE"), k.in(s))
+				c.equal("mode of "+name, s.Get(name, "Environment", "Variables", "ENFORCEMENT_MODE"), k.in(s))
 			}
 		}
 	}
 }
 
 // wakers are the rules of a control.
-func wakers(k deployed, s stack) []string {
-	return slices.DeleteFunc(s.of("AWS::Events::Rule"), func(name string) bool { return !strings.HasPrefix(name, k.prefix) })
+func wakers(k deployed, s cloudformation.Stack) []string {
+	return slices.DeleteFunc(s.Of("AWS::Events::Rule"), func(name string) bool { return !strings.HasPrefix(name, k.prefix) })
 }
 
 // requested tells whether a rule is the one that wakes the sweep of a control.
@@ -534,9 +535,9 @@ func requested(rule string) bool { return strings.HasSuffix(rule, "SweepRequeste
 func sleepWhenOff(p project, c *complaints) {
 	for _, s := range p.stacks {
 		on := slices.ContainsFunc(controls(), func(k deployed) bool { return k.in(s) != "off" })
-		c.equal(fmt.Sprintf("state of PlannerSchedule where something is on: %v", on), s.get("PlannerSchedule", "State"), map[bool]string{true: "ENABLED", false: "DISABLED"}[on])
+		c.equal(fmt.Sprintf("state of PlannerSchedule where something is on: %v", on), s.Get("PlannerSchedule", "State"), map[bool]string{true: "ENABLED", false: "DISABLED"}[on])
 		for _, name := range []string{"RoundNotPlanned", "RoundUnfinished"} {
-			c.equal(fmt.Sprintf("existence of %s where something is on: %v", name, on), s.resources[name].kind != "", on)
+			c.equal(fmt.Sprintf("existence of %s where something is on: %v", name, on), s.Resources[name].Kind != "", on)
 		}
 		for _, k := range controls() {
 			mode, state := k.in(s), "ENABLED"
@@ -544,10 +545,10 @@ func sleepWhenOff(p project, c *complaints) {
 				state = "DISABLED"
 			}
 			for _, name := range wakers(k, s) {
-				c.equal(fmt.Sprintf("state of %s in mode %s", name, mode), s.get(name, "State"), state)
+				c.equal(fmt.Sprintf("state of %s in mode %s", name, mode), s.Get(name, "State"), state)
 			}
-			for _, name := range s.of("AWS::CloudWatch::Alarm") {
-				if mode == "off" && strings.HasPrefix(name, k.prefix) && s.get(name, "TreatMissingData") != "notBreaching" {
+			for _, name := range s.Of("AWS::CloudWatch::Alarm") {
+				if mode == "off" && strings.HasPrefix(name, k.prefix) && s.Get(name, "TreatMissingData") != "notBreaching" {
 					c.addf("%s exists in off mode, when no data can end it", name)
 				}
 			}
@@ -669,11 +670,11 @@ func eventsOfAWS(c *complaints) map[string][]byte {
 }
 
 // rulesOf returns the rules of a control that wait for events of AWS.
-func rulesOf(k deployed, s stack, c *complaints) []pattern.Pattern {
+func rulesOf(k deployed, s cloudformation.Stack, c *complaints) []pattern.Pattern {
 	var rules []pattern.Pattern
 	for _, name := range wakers(k, s) {
-		c.keys(name, s.resources[name].properties, "Description", "EventBusName", "EventPattern", "Name", "State", "Targets")
-		c.equal("bus of "+name, s.get(name, "EventBusName"), "<Bus>")
+		c.keys(name, s.Resources[name].Properties, "Description", "EventBusName", "EventPattern", "Name", "State", "Targets")
+		c.equal("bus of "+name, s.Get(name, "EventBusName"), "<Bus>")
 		if !requested(name) {
 			rules = append(rules, patternOf(s, name, c))
 		}
@@ -681,8 +682,8 @@ func rulesOf(k deployed, s stack, c *complaints) []pattern.Pattern {
 	return rules
 }
 
-func patternOf(s stack, name string, c *complaints) pattern.Pattern {
-	text, err := json.Marshal(s.get(name, "EventPattern"))
+func patternOf(s cloudformation.Stack, name string, c *complaints) pattern.Pattern {
+	text, err := json.Marshal(s.Get(name, "EventPattern"))
 	if err != nil {
 		c.addf("%v", err)
 	}
@@ -754,25 +755,25 @@ func rate(expression any) (time.Duration, error) {
 
 func schedulesAreValid(p project, c *complaints) {
 	s := p.usual
-	for _, name := range s.of("AWS::Scheduler::Schedule") {
+	for _, name := range s.Of("AWS::Scheduler::Schedule") {
 		c.equal("schedule", name, "PlannerSchedule")
-		zone, _ := s.get(name, "ScheduleExpressionTimezone").(string)
+		zone, _ := s.Get(name, "ScheduleExpressionTimezone").(string)
 		if _, err := time.LoadLocation(zone); err != nil || zone == "" {
 			c.addf("%s has time zone %q (%v)", name, zone, err)
 		}
-		if _, err := rate(s.get(name, "ScheduleExpression")); err != nil {
+		if _, err := rate(s.Get(name, "ScheduleExpression")); err != nil {
 			c.addf("%s: %v", name, err)
 		}
-		input, _ := s.get(name, "Target", "Input").(string)
+		input, _ := s.Get(name, "Target", "Input").(string)
 		var event any
 		if err := json.Unmarshal([]byte(input), &event); err != nil {
 			c.addf("%s sends %s, which is no JSON: %v", name, input, err)
 		}
 		c.equal("what "+name+" sends", event, any(object{"source": report.Source, "detail-type": "Round Requested", "detail": object{"by": "schedule"}}))
-		c.equal(name+" FlexibleTimeWindow", s.get(name, "FlexibleTimeWindow"), map[string]any{"Mode": "OFF"})
+		c.equal(name+" FlexibleTimeWindow", s.Get(name, "FlexibleTimeWindow"), map[string]any{"Mode": "OFF"})
 		// A name would stand in the way of a second stack, and a date would end the sweeps.
-		c.keys(name, s.resources[name].properties, "Description", "FlexibleTimeWindow", "ScheduleExpression", "ScheduleExpressionTimezone", "State", "Target")
-		c.equal(name+" Target", s.get(name, "Target"), map[string]any{
+		c.keys(name, s.Resources[name].Properties, "Description", "FlexibleTimeWindow", "ScheduleExpression", "ScheduleExpressionTimezone", "State", "Target")
+		c.equal(name+" Target", s.Get(name, "Target"), map[string]any{
 			"Arn": "<Planner.Arn>", "RoleArn": "<ScheduleRole.Arn>", "Input": input, "DeadLetterConfig": map[string]any{"Arn": "<FailureQueue.Arn>"},
 			"RetryPolicy": map[string]any{"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 900},
 		})
@@ -781,13 +782,13 @@ func schedulesAreValid(p project, c *complaints) {
 
 // periodsAgree also keeps to what CloudWatch can look back on: a day, or a week for periods of an hour and more.
 func periodsAgree(p project, c *complaints) {
-	for _, every := range strs(at(p.template.section("Parameters")["SweepEvery"], "AllowedValues")) {
+	for _, every := range cloudformation.Strings(cloudformation.At(p.template.Section("Parameters")["SweepEvery"], "AllowedValues")) {
 		s := p.deploy(c, map[string]string{"SweepEvery": every})
-		period, err := rate(s.get("PlannerSchedule", "ScheduleExpression"))
+		period, err := rate(s.Get("PlannerSchedule", "ScheduleExpression"))
 		if err != nil {
 			c.addf("%s: %v", every, err)
 		}
-		c.equal("SWEEP_SECONDS for "+every, s.get("Planner", "Environment", "Variables", "SWEEP_SECONDS"), int(period.Seconds()))
+		c.equal("SWEEP_SECONDS for "+every, s.Get("Planner", "Environment", "Variables", "SWEEP_SECONDS"), int(period.Seconds()))
 		alarms := []string{"RoundNotPlanned", "RoundUnfinished"}
 		for _, k := range controls() {
 			alarms = append(alarms, k.prefix+"Undetermined", k.prefix+"Incomplete")
@@ -796,7 +797,7 @@ func periodsAgree(p project, c *complaints) {
 			for _, each := range periods(s, alarm) {
 				c.equal(alarm+" Period for "+every, each, int(period.Seconds()))
 			}
-			n, _ := s.get(alarm, "EvaluationPeriods").(int)
+			n, _ := s.Get(alarm, "EvaluationPeriods").(int)
 			if longest := map[bool]time.Duration{true: 7 * 24 * time.Hour, false: 24 * time.Hour}[period >= time.Hour]; period*time.Duration(n) > longest {
 				c.addf("%s looks back %d times %v, which is more than %v", alarm, n, period, longest)
 			}
@@ -805,14 +806,14 @@ func periodsAgree(p project, c *complaints) {
 }
 
 // periods returns the period of an alarm, or those of the metrics that it adds up.
-func periods(s stack, alarm string) []any {
-	parts, isSum := s.get(alarm, "Metrics").([]any)
+func periods(s cloudformation.Stack, alarm string) []any {
+	parts, isSum := s.Get(alarm, "Metrics").([]any)
 	if !isSum {
-		return []any{s.get(alarm, "Period")}
+		return []any{s.Get(alarm, "Period")}
 	}
 	var all []any
 	for _, part := range parts[1:] {
-		all = append(all, at(part, "MetricStat", "Period"))
+		all = append(all, cloudformation.At(part, "MetricStat", "Period"))
 	}
 	return all
 }
@@ -820,9 +821,9 @@ func periods(s stack, alarm string) []any {
 func failuresAreKept(p project, c *complaints) {
 	s := p.usual
 	const queue = "<FailureQueue.Arn>"
-	for _, name := range s.of("AWS::Events::Rule") {
+	for _, name := range s.Of("AWS::Events::Rule") {
 		// Without anything else, so that the target gets the event as it is.
-		target := map[string]any{"Id": s.get(name, "Targets", 0, "Id"), "Arn": s.get(name, "Targets", 0, "Arn"), "DeadLetterConfig": map[string]any{"Arn": queue}}
+		target := map[string]any{"Id": s.Get(name, "Targets", 0, "Id"), "Arn": s.Get(name, "Targets", 0, "Arn"), "DeadLetterConfig": map[string]any{"Arn": queue}}
 		if name == "Forward" {
 			target["RoleArn"] = "<ForwardRole.Arn>"
 		}
@@ -831,12 +832,12 @@ func failuresAreKept(p project, c *complaints) {
 			late := round.Longest - 15*time.Minute - 30*time.Minute
 			target["RetryPolicy"] = map[string]any{"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": int(late.Seconds())}
 		}
-		c.equal("targets of "+name, s.get(name, "Targets"), []any{target})
+		c.equal("targets of "+name, s.Get(name, "Targets"), []any{target})
 	}
 	failsInto := func(name string) {
-		c.equal(name+"Failures FunctionName", s.get(name+"Failures", "FunctionName"), "<"+name+">")
-		c.equal(name+"Failures Qualifier", s.get(name+"Failures", "Qualifier"), "$LATEST")
-		c.equal("destinations of "+name, s.get(name+"Failures", "DestinationConfig"), map[string]any{"OnFailure": map[string]any{"Destination": queue}})
+		c.equal(name+"Failures FunctionName", s.Get(name+"Failures", "FunctionName"), "<"+name+">")
+		c.equal(name+"Failures Qualifier", s.Get(name+"Failures", "Qualifier"), "$LATEST")
+		c.equal("destinations of "+name, s.Get(name+"Failures", "DestinationConfig"), map[string]any{"OnFailure": map[string]any{"Destination": queue}})
 	}
 	failsInto("Planner")
 	for _, k := range controls() {
@@ -854,19 +855,19 @@ func failuresAreKept(p project, c *complaints) {
 			case k.queue:
 				to = "<" + k.prefix + "Queue.Arn>"
 			}
-			c.equal("target of "+name, s.get(name, "Targets", 0, "Arn"), to)
+			c.equal("target of "+name, s.Get(name, "Targets", 0, "Arn"), to)
 		}
 	}
-	c.equal("seconds that the failure queue keeps", s.get("FailureQueue", "MessageRetentionPeriod"), 14*24*60*60)
-	for _, name := range s.of("AWS::SQS::Queue") {
-		c.equal("encryption of "+name, s.get(name, "SqsManagedSseEnabled"), true)
+	c.equal("seconds that the failure queue keeps", s.Get("FailureQueue", "MessageRetentionPeriod"), 14*24*60*60)
+	for _, name := range s.Of("AWS::SQS::Queue") {
+		c.equal("encryption of "+name, s.Get(name, "SqsManagedSseEnabled"), true)
 	}
 }
 
 func retries(p project, c *complaints) {
 	s := p.usual
 	tries := func(name string) []any {
-		return []any{s.get(name+"Failures", "MaximumRetryAttempts"), s.get(name+"Failures", "MaximumEventAgeInSeconds")}
+		return []any{s.Get(name+"Failures", "MaximumRetryAttempts"), s.Get(name+"Failures", "MaximumEventAgeInSeconds")}
 	}
 	c.equal("retries of Planner, and seconds", tries("Planner"), []any{0, 900})
 	for _, k := range controls() {
@@ -886,26 +887,26 @@ func retries(p project, c *complaints) {
 // queuesWait also keeps to what Lambda asks of a queue that it reads:
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 func queuesWait(p project, c *complaints) {
-	parameter := p.template.section("Parameters")["ConsistencyDelaySeconds"]
-	c.equal("shortest, usual and longest delay", []any{at(parameter, "MinValue"), at(parameter, "Default"), at(parameter, "MaxValue")}, []any{0, 120, 900})
+	parameter := p.template.Section("Parameters")["ConsistencyDelaySeconds"]
+	c.equal("shortest, usual and longest delay", []any{cloudformation.At(parameter, "MinValue"), cloudformation.At(parameter, "Default"), cloudformation.At(parameter, "MaxValue")}, []any{0, 120, 900})
 	s := p.deploy(c, map[string]string{"ConsistencyDelaySeconds": "300"})
 	for _, k := range controls() {
 		if !k.queue {
 			continue
 		}
 		function, queue, batches := k.prefix+"OnEvent", k.prefix+"Queue", k.prefix+"Batches"
-		c.equal("seconds that "+queue+" holds back", s.get(queue, "DelaySeconds"), "300")
-		c.equal("where "+queue+" gives up to", s.get(queue, "RedrivePolicy", "deadLetterTargetArn"), "<FailureQueue.Arn>")
-		c.equal("queue of "+batches, s.get(batches, "EventSourceArn"), "<"+queue+".Arn>")
-		c.equal("function of "+batches, s.get(batches, "FunctionName"), "<"+function+">")
-		c.equal("what comes back from "+batches, s.get(batches, "FunctionResponseTypes"), []any{"ReportBatchItemFailures"})
+		c.equal("seconds that "+queue+" holds back", s.Get(queue, "DelaySeconds"), "300")
+		c.equal("where "+queue+" gives up to", s.Get(queue, "RedrivePolicy", "deadLetterTargetArn"), "<FailureQueue.Arn>")
+		c.equal("queue of "+batches, s.Get(batches, "EventSourceArn"), "<"+queue+".Arn>")
+		c.equal("function of "+batches, s.Get(batches, "FunctionName"), "<"+function+">")
+		c.equal("what comes back from "+batches, s.Get(batches, "FunctionResponseTypes"), []any{"ReportBatchItemFailures"})
 		number := func(name string, path ...any) int {
-			n, _ := s.get(name, path...).(int)
+			n, _ := s.Get(name, path...).(int)
 			return n
 		}
 		// Nothing that would shut it, empty it or sort messages out.
-		c.keys(queue, s.resources[queue].properties, "DelaySeconds", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout")
-		c.keys(batches, s.resources[batches].properties,
+		c.keys(queue, s.Resources[queue].Properties, "DelaySeconds", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout")
+		c.keys(batches, s.Resources[batches].Properties,
 			"BatchSize", "EventSourceArn", "FunctionName", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds", "ScalingConfig")
 		window := number(batches, "MaximumBatchingWindowInSeconds")
 		if window < 1 || number(batches, "BatchSize") < 2 {
@@ -914,7 +915,7 @@ func queuesWait(p project, c *complaints) {
 		if hidden, least := number(queue, "VisibilityTimeout"), 6*number(function, "Timeout")+window; hidden < least {
 			c.addf("%s hides what is worked on for %d s; Lambda asks for %d", queue, hidden, least)
 		}
-		reserved, _ := at(p.template.section("Parameters")["EventsReservedConcurrency"], "AllowedPattern").(string)
+		reserved, _ := cloudformation.At(p.template.Section("Parameters")["EventsReservedConcurrency"], "AllowedPattern").(string)
 		if n := number(batches, "ScalingConfig", "MaximumConcurrency"); n < 2 || regexp.MustCompile(reserved).MatchString(strconv.Itoa(n-1)) {
 			c.addf("%s runs %d at a time, and fewer may be reserved", batches, n)
 		}
@@ -926,13 +927,13 @@ func queuesWait(p project, c *complaints) {
 
 func logsAreKept(p project, c *complaints) {
 	s := p.deploy(c, map[string]string{"LogRetentionDays": "30"})
-	for _, name := range s.of("AWS::Logs::LogGroup") {
-		c.equal("days that "+name+" keeps", s.get(name, "RetentionInDays"), "30")
+	for _, name := range s.Of("AWS::Logs::LogGroup") {
+		c.equal("days that "+name+" keeps", s.Get(name, "RetentionInDays"), "30")
 	}
 	writeTo := func(group string, functions ...string) {
-		c.equal(group+" DeletionPolicy", s.resources[group].attributes["DeletionPolicy"], "Retain")
+		c.equal(group+" DeletionPolicy", s.Resources[group].Attributes["DeletionPolicy"], "Retain")
 		for _, name := range functions {
-			c.equal("log of "+name, s.get(name, "LoggingConfig"), map[string]any{
+			c.equal("log of "+name, s.Get(name, "LoggingConfig"), map[string]any{
 				"LogGroup": "<" + group + ">", "LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO",
 			})
 		}
@@ -944,29 +945,29 @@ func logsAreKept(p project, c *complaints) {
 }
 
 func logsAreNamed(p project, c *complaints) {
-	for _, name := range p.usual.of("AWS::Logs::LogGroup") {
-		c.equal("output for "+name, at(p.template.section("Outputs")[name+"Name"], "Value"), map[string]any{"Ref": name})
+	for _, name := range p.usual.Of("AWS::Logs::LogGroup") {
+		c.equal("output for "+name, cloudformation.At(p.template.Section("Outputs")[name+"Name"], "Value"), map[string]any{"Ref": name})
 	}
 }
 
 func alarmsExist(p project, c *complaints) {
 	s := p.usual
 	got := map[string]string{}
-	for _, name := range s.of("AWS::CloudWatch::Alarm") {
-		get := func(property string) any { return s.get(name, property) }
+	for _, name := range s.Of("AWS::CloudWatch::Alarm") {
+		get := func(property string) any { return s.Get(name, property) }
 		when := fmt.Sprint(get("ComparisonOperator"), " ", get("Threshold"), ", ", get("EvaluationPeriods"), " times ")
 		missing := fmt.Sprint("; missing data ", get("TreatMissingData"))
 		what := []string{"AlarmActions", "AlarmDescription", "ComparisonOperator", "EvaluationPeriods", "Threshold", "TreatMissingData"}
 		if sum, isSum := get("Metrics").([]any); isSum {
 			added, how := addends(sum, c)
-			got[name] = fmt.Sprint(added, ": ", at(how, "Stat"), " ", when, at(how, "Period"), " s", missing)
+			got[name] = fmt.Sprint(added, ": ", cloudformation.At(how, "Stat"), " ", when, cloudformation.At(how, "Period"), " s", missing)
 			what = append(what, "Metrics")
 		} else {
 			got[name] = fmt.Sprint(get("Namespace"), " ", get("MetricName"), " of ", dimensions(get("Dimensions")), ": ", get("Statistic"), " ", when, get("Period"), " s", missing)
 			what = append(what, "Dimensions", "MetricName", "Namespace", "Period", "Statistic")
 		}
 		// Nothing that would keep it from ringing.
-		c.keys(name, s.resources[name].properties, what...)
+		c.keys(name, s.Resources[name].Properties, what...)
 	}
 	const any0 = "Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
 	want := map[string]string{
@@ -986,7 +987,7 @@ func alarmsExist(p project, c *complaints) {
 	for _, k := range controls() {
 		var lost []string
 		for _, name := range wakers(k, s) {
-			lost = append(lost, fmt.Sprintf("AWS/Events InvocationsFailedToBeSentToDlq of EventBusName <Bus>, RuleName %v", s.get(name, "Name")))
+			lost = append(lost, fmt.Sprintf("AWS/Events InvocationsFailedToBeSentToDlq of EventBusName <Bus>, RuleName %v", s.Get(name, "Name")))
 		}
 		slices.Sort(lost)
 		for _, name := range k.functions(s) {
@@ -1019,23 +1020,23 @@ func alarmsExist(p project, c *complaints) {
 
 // addends returns the metrics that an alarm adds up, and the MetricStat of the first. All must be taken in the same way.
 func addends(metrics []any, c *complaints) (string, any) {
-	how := at(metrics, 1, "MetricStat")
+	how := cloudformation.At(metrics, 1, "MetricStat")
 	var ids, names []string
 	for _, m := range metrics[1:] {
-		metric := at(m, "MetricStat", "Metric")
-		c.equal("part of the sum of an alarm", m, any(map[string]any{"Id": at(m, "Id"), "ReturnData": false, "MetricStat": map[string]any{
-			"Stat": at(how, "Stat"), "Period": at(how, "Period"), "Metric": map[string]any{
-				"Namespace": at(metric, "Namespace"), "MetricName": at(metric, "MetricName"), "Dimensions": at(metric, "Dimensions"),
+		metric := cloudformation.At(m, "MetricStat", "Metric")
+		c.equal("part of the sum of an alarm", m, any(map[string]any{"Id": cloudformation.At(m, "Id"), "ReturnData": false, "MetricStat": map[string]any{
+			"Stat": cloudformation.At(how, "Stat"), "Period": cloudformation.At(how, "Period"), "Metric": map[string]any{
+				"Namespace": cloudformation.At(metric, "Namespace"), "MetricName": cloudformation.At(metric, "MetricName"), "Dimensions": cloudformation.At(metric, "Dimensions"),
 			},
 		}}))
-		ids = append(ids, fmt.Sprint(at(m, "Id")))
-		names = append(names, fmt.Sprint(at(metric, "Namespace"), " ", at(metric, "MetricName"), " of ", dimensions(at(metric, "Dimensions"))))
+		ids = append(ids, fmt.Sprint(cloudformation.At(m, "Id")))
+		names = append(names, fmt.Sprint(cloudformation.At(metric, "Namespace"), " ", cloudformation.At(metric, "MetricName"), " of ", dimensions(cloudformation.At(metric, "Dimensions"))))
 	}
-	expression := at(metrics, 0, "Expression")
+	expression := cloudformation.At(metrics, 0, "Expression")
 	if expression != "SUM(METRICS())" && expression != strings.Join(ids, " + ") {
 		c.addf("an alarm computes %v, which is not the sum of %v", expression, ids)
 	}
-	c.equal("expression of an alarm", metrics[0], any(map[string]any{"Id": at(metrics, 0, "Id"), "Expression": expression, "ReturnData": true}))
+	c.equal("expression of an alarm", metrics[0], any(map[string]any{"Id": cloudformation.At(metrics, 0, "Id"), "Expression": expression, "ReturnData": true}))
 	slices.Sort(names)
 	return strings.Join(names, " + "), how
 }
@@ -1045,7 +1046,7 @@ func dimensions(v any) string {
 	list, _ := v.([]any)
 	var texts []string
 	for _, d := range list {
-		texts = append(texts, fmt.Sprint(at(d, "Name"), " ", at(d, "Value")))
+		texts = append(texts, fmt.Sprint(cloudformation.At(d, "Name"), " ", cloudformation.At(d, "Value")))
 	}
 	return strings.Join(texts, ", ")
 }
@@ -1060,11 +1061,11 @@ func alarmsRing(p project, c *complaints) {
 		{map[string]string{"AlarmEmail": "team@example.com"}, []string{"<AlarmTopic>"}},
 	} {
 		s := p.deploy(c, ways.parameters)
-		for _, name := range s.of("AWS::CloudWatch::Alarm") {
-			c.equal(fmt.Sprintf("what %s rings with %v", name, ways.parameters), strs(s.get(name, "AlarmActions")), ways.ring)
+		for _, name := range s.Of("AWS::CloudWatch::Alarm") {
+			c.equal(fmt.Sprintf("what %s rings with %v", name, ways.parameters), cloudformation.Strings(s.Get(name, "AlarmActions")), ways.ring)
 		}
 		if email := ways.parameters["AlarmEmail"]; email != "" {
-			c.equal("subscription", s.get("AlarmTopic", "Subscription"), []any{map[string]any{"Protocol": "email", "Endpoint": email}})
+			c.equal("subscription", s.Get("AlarmTopic", "Subscription"), []any{map[string]any{"Protocol": "email", "Endpoint": email}})
 		}
 	}
 }
@@ -1142,19 +1143,19 @@ func metricsExist(p project, c *complaints) {
 			known[metric{report.Namespace, name, "Control", k.name}] = true
 		}
 	}
-	for _, name := range s.of("AWS::CloudWatch::Alarm") {
-		watched := []any{s.resources[name].properties}
-		if sum, isSum := s.get(name, "Metrics").([]any); isSum {
+	for _, name := range s.Of("AWS::CloudWatch::Alarm") {
+		watched := []any{s.Resources[name].Properties}
+		if sum, isSum := s.Get(name, "Metrics").([]any); isSum {
 			watched = nil
 			for _, part := range sum[1:] {
-				if w := at(part, "MetricStat", "Metric"); at(w, "Namespace") == report.Namespace {
+				if w := cloudformation.At(part, "MetricStat", "Metric"); cloudformation.At(w, "Namespace") == report.Namespace {
 					watched = append(watched, w)
 				} // AWS writes the others; alarmsExist knows their names
 			}
 		}
 		for _, w := range watched {
-			dimensions, _ := at(w, "Dimensions").([]any)
-			m := metric{fmt.Sprint(at(w, "Namespace")), fmt.Sprint(at(w, "MetricName")), fmt.Sprint(at(dimensions, 0, "Name")), fmt.Sprint(at(dimensions, 0, "Value"))}
+			dimensions, _ := cloudformation.At(w, "Dimensions").([]any)
+			m := metric{fmt.Sprint(cloudformation.At(w, "Namespace")), fmt.Sprint(cloudformation.At(w, "MetricName")), fmt.Sprint(cloudformation.At(dimensions, 0, "Name")), fmt.Sprint(cloudformation.At(dimensions, 0, "Value"))}
 			if !known[m] || len(dimensions) != 1 {
 				c.addf("%s looks at %v, which nobody writes", name, m)
 			}
@@ -1166,7 +1167,7 @@ func metricsExist(p project, c *complaints) {
 			Properties struct{ Metrics [][]any }
 		}
 	}
-	body, _ := s.get("Dashboard", "DashboardBody").(string)
+	body, _ := s.Get("Dashboard", "DashboardBody").(string)
 	if err := json.Unmarshal([]byte(body), &dashboard); err != nil {
 		c.addf("the dashboard is no JSON: %v", err)
 	}
@@ -1175,7 +1176,7 @@ func metricsExist(p project, c *complaints) {
 		for _, line := range widget.Properties.Metrics {
 			var m metric
 			for i := range m {
-				m[i] = fmt.Sprint(at(line, i))
+				m[i] = fmt.Sprint(cloudformation.At(line, i))
 			}
 			shown[m] = true
 			if !known[m] {
@@ -1202,26 +1203,26 @@ func metricsExist(p project, c *complaints) {
 func eventsAreKept(p project, c *complaints) {
 	s := p.usual
 	// What AWS's events say, the trail has.
-	c.equal("archive", s.resources["Archive"].properties, map[string]any{
-		"SourceArn": "<Bus.Arn>", "RetentionDays": 90, "Description": s.get("Archive", "Description"),
+	c.equal("archive", s.Resources["Archive"].Properties, map[string]any{
+		"SourceArn": "<Bus.Arn>", "RetentionDays": 90, "Description": s.Get("Archive", "Description"),
 		"EventPattern": map[string]any{"source": []any{report.Source}},
 	})
-	c.equal("bus of the rule", s.get("EventsToLog", "EventBusName"), "<Bus>")
-	c.equal("what is logged", s.get("EventsToLog", "EventPattern"), map[string]any{
+	c.equal("bus of the rule", s.Get("EventsToLog", "EventBusName"), "<Bus>")
+	c.equal("what is logged", s.Get("EventsToLog", "EventPattern"), map[string]any{
 		"source": []any{report.Source}, "replay-name": []any{map[string]any{"exists": false}}, // what is replayed is there already
 	})
-	c.equal("state of the rule", s.get("EventsToLog", "State"), nil) // enabled
-	c.equal("where it is logged", s.get("EventsToLog", "Targets", 0, "Arn"), eventsLog)
+	c.equal("state of the rule", s.Get("EventsToLog", "State"), nil) // enabled
+	c.equal("where it is logged", s.Get("EventsToLog", "Targets", 0, "Arn"), eventsLog)
 }
 
 func parametersAreDescribed(p project, c *complaints) {
-	for name, parameter := range p.template.section("Parameters") {
-		if at(parameter, "Description") == nil || at(parameter, "Default") == nil {
+	for name, parameter := range p.template.Section("Parameters") {
+		if cloudformation.At(parameter, "Description") == nil || cloudformation.At(parameter, "Default") == nil {
 			c.addf("%s has no description or no default", name)
 		}
 	}
-	for name, parameter := range p.member.section("Parameters") {
-		if at(parameter, "Description") == nil || strings.HasSuffix(name, "Mode") && at(parameter, "Default") != string(control.Monitor) {
+	for name, parameter := range p.member.Section("Parameters") {
+		if cloudformation.At(parameter, "Description") == nil || strings.HasSuffix(name, "Mode") && cloudformation.At(parameter, "Default") != string(control.Monitor) {
 			c.addf("%s of member.yaml has no description, or is a mode and not monitor if nothing is said", name)
 		}
 	}

@@ -86,7 +86,7 @@ Exit status: 0 compliant, 2 violations, 3 nothing worse than undetermined,
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("portcullis {{.Version}}\n")
-	root.AddCommand(newPlan(), newApply(), newUndo(), newExplain(), newPolicy(), newCompletion())
+	root.AddCommand(newPlan(), newApply(), newUndo(), newExplain(), newDoctor(), newPolicy(), newCompletion())
 	for _, c := range everyCommand(root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misused(c, err) })
 		if check := c.Args; check != nil {

@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 			e.Values[plans{}] = schema
 			return emptyHome(e)
 		},
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"world": world, "exits": exits, "met": met, "unwritten": unwritten, "shaped": shaped, "scrubbed": scrubbed, "also": also, "wrote": wrote, "release": release, "told": told, "wrapped": wrapped, "called": called},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"world": world, "exits": exits, "met": met, "unwritten": unwritten, "shaped": shaped, "scrubbed": scrubbed, "also": also, "wrote": wrote, "release": release, "told": told, "wrapped": wrapped, "called": called, "troubles": troubles},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "", // writes what is printed into the scripts; read the difference
 	})
 }

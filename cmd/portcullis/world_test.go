@@ -41,6 +41,7 @@ const (
 //	package corp/npm-store npm acme ui        a package in a repository
 //	request 222222222222 111122223333 prod    from an environment account to a management account
 //	delay 1m                                  how long a package group takes to show, or to go
+//	deployed ExternalConnectionsMode=enforce  the stack portcullis-prod, and what it is made of; see deployed_test.go
 //	advance 9600h                             time passes
 //	fault codeartifact ListDomains denied     denied, expired, throttled, html or hang
 //	inform corp /npm/acme/* ours team@x       description and contact of a group
@@ -53,7 +54,8 @@ func world(ts *testscript.TestScript, neg bool, args []string) {
 	w, err := localaws.New(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
 	ts.Check(err)
 	ts.Defer(w.Close)
-	s := setup{w, codeartifact.New(w), proton.New(w, eventbridge.New(w)), map[string]bool{}, map[string]*localaws.Injected{}}
+	events := eventbridge.New(w)
+	s := setup{w, codeartifact.New(w), proton.New(w, events), newDeployment(w, events), map[string]bool{}, map[string]*localaws.Injected{}}
 	for n, line := range strings.Split(ts.ReadFile(args[0]), "\n") {
 		line, _, _ := strings.Cut(line, "#")
 		if words := strings.Fields(line); len(words) > 0 {
@@ -226,6 +228,7 @@ type setup struct {
 	world    *localaws.World
 	packages *codeartifact.Service
 	proton   *proton.Service
+	stack    *deployment
 	sts      map[string]bool               // faults of STS, which the World does not have
 	faults   map[string]*localaws.Injected // by operation
 }
@@ -294,7 +297,7 @@ func (s setup) line(words []string) error {
 			s.faults[words[2]] = s.world.Inject(localaws.Fault{Service: words[1], Operation: words[2], Kind: kind})
 		}
 	default:
-		return errors.New("what is " + words[0] + "?")
+		return s.stack.line(words)
 	}
 	return nil
 }

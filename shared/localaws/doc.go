@@ -20,6 +20,6 @@
 // open is said where it is decided. Signatures are not verified: a known access key is enough to act as its account or
 // role. Nothing that runs in Lambda imports this package. The services are subpackages: codeartifact and proton; cloudtrail,
 // which tells of what was done; eventbridge and scheduler, which wake others; logs, where events are kept; organizations and
-// sts, by which one account finds the others and acts in them; and lambda, which runs a function binary under the runtime
-// API.
+// sts, by which one account finds the others and acts in them; lambda, which runs a function binary under the runtime API;
+// and cloudformation, iam and sqs, which only tell of what was set up.
 package localaws

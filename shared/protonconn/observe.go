@@ -50,8 +50,7 @@ func Observe(ctx context.Context, api Reader, scope control.Scope, only string, 
 		class, reason := awsio.Failure(ctx, fmt.Sprintf("the connections of the %s side could not be listed", side), err)
 		u := Unread{Resource: arn(scope, "environment-account-connection/*"), Side: side, Code: string(class), Reason: reason}
 		if code, is := gone(err); i == 0 && is && ctx.Err() == nil {
-			u.Code = code
-			u.Reason = awsio.Explain(fmt.Sprintf("AWS Proton is %s; AWS ended it on 2026-10-07", strings.TrimPrefix(code, "service-")), err, "")
+			u.Code, u.Reason = code, whyGone(code, err)
 			o.Gone = &u
 			return o
 		}
@@ -65,6 +64,20 @@ func Observe(ctx context.Context, api Reader, scope control.Scope, only string, 
 		}
 	}
 	return o
+}
+
+// Reach asks Proton for a list, and returns no error where it answered. A reason says
+// that Proton is not there any more, and how that is known.
+func Reach(ctx context.Context, s *awsio.Session) (reason string, err error) {
+	_, err = newClient(s.Reads).ListEnvironmentAccountConnections(ctx, Management)
+	if code, is := gone(err); is && ctx.Err() == nil {
+		return whyGone(code, err), nil
+	}
+	return "", err
+}
+
+func whyGone(code string, err error) string {
+	return awsio.Explain(fmt.Sprintf("AWS Proton is %s; AWS ended it on 2026-10-07", strings.TrimPrefix(code, "service-")), err, "")
 }
 
 // users reads which environments use which connections.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,8 +20,35 @@ import (
 // past is what the log tells of rounds and sweeps.
 type past struct {
 	planned []Planned
-	told    map[string]bool // ids of rounds whose summary was told
+	told    []Summary
 	runs    []control.Summary
+}
+
+// Told is what the log of a deployment's events tells of its rounds.
+type Told struct {
+	Planned *Planned // the last one that was asked for; nil if there was none
+	Summary *Summary // the last one that is over; nil if none is
+}
+
+// Tell reads from the log of a deployment's events what became of its last rounds
+// since some time, for whoever wants to know how it does.
+func Tell(ctx context.Context, api Log, group, account string, since time.Time) (Told, error) {
+	p, err := read(ctx, api, group, account, since, PlannedEvent, SummaryEvent)
+	if err != nil {
+		return Told{}, err
+	}
+	var t Told
+	for _, r := range p.planned {
+		if r.At != nil && (t.Planned == nil || r.At.After(*t.Planned.At)) {
+			t.Planned = &r
+		}
+	}
+	for _, s := range p.told {
+		if s.At != nil && (t.Summary == nil || !s.At.Before(*t.Summary.At)) { // of one run, the last is of the latest round
+			t.Summary = &s
+		}
+	}
+	return t, nil
 }
 
 // overdue are the rounds that are over by now and whose summary was not told yet,
@@ -28,8 +56,11 @@ type past struct {
 func (p past) overdue(now time.Time) []Planned {
 	var list []Planned
 	seen := map[string]bool{}
+	for _, s := range p.told {
+		seen[s.Round] = true
+	}
 	for _, r := range p.planned {
-		if !seen[r.Round] && !p.told[r.Round] && r.over(now) {
+		if !seen[r.Round] && r.over(now) {
 			seen[r.Round] = true
 			list = append(list, r)
 		}
@@ -38,17 +69,24 @@ func (p past) overdue(now time.Time) []Planned {
 	return list
 }
 
-// pattern finds, among everything that is reported, the events that are looked
-// for, and lets some others through.
+// pattern finds events of these detail-types among everything that is reported, and
+// lets some others through.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
-const pattern = `?"` + PlannedEvent + `" ?"` + SummaryEvent + `" ?"` + report.SummaryEvent + `"`
+func pattern(detailTypes []string) string {
+	var terms []string
+	for _, t := range detailTypes {
+		terms = append(terms, `?"`+t+`"`)
+	}
+	return strings.Join(terms, " ")
+}
 
-// read reads the log of the stack's events from a time on. What in it is not ours
+// read reads events of these detail-types from the log of the stack's events, from a
+// time on. What in it is not ours
 // is passed over; what is ours and cannot be read is an error.
-func read(ctx context.Context, api Log, group, account string, from time.Time) (past, error) {
+func read(ctx context.Context, api Log, group, account string, from time.Time, detailTypes ...string) (past, error) {
 	lines, err := awsio.ReadAll(ctx, "reading the events of earlier rounds", func(ctx context.Context, token *string) ([]types.FilteredLogEvent, *string, error) {
 		out, err := api.FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{
-			LogGroupName: &group, FilterPattern: aws.String(pattern), StartTime: aws.Int64(from.UnixMilli()), NextToken: token,
+			LogGroupName: &group, FilterPattern: aws.String(pattern(detailTypes)), StartTime: aws.Int64(from.UnixMilli()), NextToken: token,
 		})
 		if err != nil {
 			return nil, nil, err
@@ -58,7 +96,7 @@ func read(ctx context.Context, api Log, group, account string, from time.Time) (
 	if err != nil {
 		return past{}, err
 	}
-	p := past{told: map[string]bool{}}
+	var p past
 	for _, line := range lines.Items() {
 		if err := p.take(aws.ToString(line.Message), account); err != nil {
 			return past{}, awsio.ErrMalformed(fmt.Sprintf("reading event %q of the log: %v", aws.ToString(line.EventId), err))
@@ -96,7 +134,7 @@ func (p *past) take(message, account string) error {
 		if err := json.Unmarshal(e.Detail, &s); err != nil {
 			return err
 		}
-		p.told[s.Round] = true
+		p.told = append(p.told, s)
 	case report.SummaryEvent:
 		var s control.Summary
 		if err := json.Unmarshal(e.Detail, &s); err != nil {

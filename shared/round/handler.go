@@ -125,7 +125,7 @@ func (h *Handler) plan(ctx context.Context, run *report.Run, api Organization, w
 // gather tells what became of the rounds that are over.
 func (h *Handler) gather(ctx context.Context, run *report.Run, api Log, now time.Time) error {
 	// A round is told by the first run that finds it over; one more is for a run that failed.
-	p, err := read(ctx, api, h.group, h.AWS.Home().Account, now.Add(-2*h.every-2*Longest))
+	p, err := read(ctx, api, h.group, h.AWS.Home().Account, now.Add(-2*h.every-2*Longest), PlannedEvent, SummaryEvent, report.SummaryEvent)
 	if err != nil {
 		_, reason := awsio.Failure(ctx, "what became of earlier rounds could not be read", err)
 		return errors.New(reason)

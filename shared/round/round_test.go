@@ -17,6 +17,7 @@ import (
 
 	"portcullis/shared/awsio"
 	"portcullis/shared/control"
+	"portcullis/shared/report"
 )
 
 const (
@@ -225,7 +226,7 @@ func TestTheLogTellsOfEarlierRounds(t *testing.T) {
 		{"or that a summary cannot be read", diary{event(hub, "Run Summary", `[]`)}, nil, 0, "array"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := read(t.Context(), test.log, "group", hub, now)
+			got, err := read(t.Context(), test.log, "group", hub, now, PlannedEvent, SummaryEvent, report.SummaryEvent)
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) || awsio.Classify(err) != awsio.Malformed {
 					t.Errorf("error %v, want one that says %q", err, test.err)
@@ -246,5 +247,43 @@ func TestTheLogTellsOfEarlierRounds(t *testing.T) {
 	}
 	if list := (past{planned: []Planned{{Round: "a", At: &now}}}).overdue(time.Time{}); list != nil {
 		t.Errorf("a round is over at no time: %v", list)
+	}
+}
+
+func TestTheLogTellsOfTheLastRounds(t *testing.T) {
+	event := func(account, detailType, round string, hour int) string {
+		return fmt.Sprintf(`{"source":"portcullis","account":%q,"detail-type":%q,"detail":{"version":1,"round":%q,"at":"2026-11-20T%02d:00:00Z"}}`, account, detailType, round, hour)
+	}
+	for _, test := range []struct {
+		name             string
+		log              diary
+		planned, summary string
+		err              string
+	}{
+		{"that there were none", nil, "", "", ""},
+		{"that one is under way", diary{event(hub, "Round Planned", "a", 8)}, "a", "", ""},
+		{"of the last one, whatever comes first", diary{
+			event(hub, "Round Summary", "b", 9), event(hub, "Round Planned", "c", 9), event(hub, "Round Summary", "a", 8), event(hub, "Round Planned", "b", 8),
+		}, "c", "b", ""},
+		{"of the last of those that one run told of", diary{event(hub, "Round Summary", "a", 8), event(hub, "Round Summary", "b", 8)}, "", "b", ""},
+		{"and nothing that another account says", diary{event(web, "Round Summary", "a", 8)}, "", "", ""},
+		{"or that it cannot be read", diary{`{"sour`}, "", "", "unexpected end"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := Tell(t.Context(), test.log, "group", hub, time.Time{})
+			if test.err == "" && err != nil || test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) {
+				t.Fatalf("error %v, want one that says %q", err, test.err)
+			}
+			var planned, summary string
+			if got.Planned != nil {
+				planned = got.Planned.Round
+			}
+			if got.Summary != nil {
+				summary = got.Summary.Round
+			}
+			if planned != test.planned || summary != test.summary {
+				t.Errorf("planned %q, summary %q", planned, summary)
+			}
+		})
 	}
 }

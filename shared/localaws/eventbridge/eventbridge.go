@@ -1,12 +1,12 @@
-// Package eventbridge is the EventBridge of a [localaws.World]: event buses, rules and PutEvents. What is put on a bus is
+// Package eventbridge is the EventBridge of a [localaws.World]: event buses, rules, PutEvents and a few reads. What is put on a bus is
 // kept and can be looked at, and handed to the targets of the rules that it matches.
 //
 // Every account and Region has the bus "default", where the events of AWS itself arrive. An event for a bus that does not
 // exist is accepted and lost, as AWS does: https://github.com/aws/aws-cli/issues/9186. A bus takes what another account
 // puts on it, or hands it by a rule, only if it was told to admit it.
 //
-// putevents.go is the operation, rules.go what happens to an event after it; template.go finds the pattern of a rule that
-// is to be deployed.
+// putevents.go is the operation, rules.go what happens to an event after it, reads.go what the API tells of buses and
+// rules; template.go finds the pattern of a rule that is to be deployed.
 package eventbridge
 
 import (
@@ -26,6 +26,9 @@ type Service struct {
 	buses map[bus][]Event
 	rules map[bus][]rule
 	admit map[bus]func(from string, e Event, byRule bool) bool
+
+	policies map[bus]string // what is told of them
+
 	fail  func(i int, e Event) (code string)
 	queue *queue
 }
@@ -46,7 +49,7 @@ type Event struct {
 func New(w *localaws.World) *Service {
 	s := &Service{
 		world: w, buses: map[bus][]Event{}, rules: map[bus][]rule{}, queue: newQueue(),
-		admit: map[bus]func(string, Event, bool) bool{},
+		admit: map[bus]func(string, Event, bool) bool{}, policies: map[bus]string{},
 	}
 	w.Serve("events", localaws.JSON11, s.route)
 	return s
@@ -70,8 +73,23 @@ func (s *Service) AddBus(account, region, name string) Bus {
 }
 
 // ARN is that of the bus.
-func (b Bus) ARN() string {
-	return fmt.Sprintf("arn:aws:events:%s:%s:event-bus/%s", b.bus.region, b.bus.account, b.bus.name)
+func (b Bus) ARN() string { return b.bus.arn() }
+
+func (b bus) arn() string {
+	return fmt.Sprintf("arn:aws:events:%s:%s:event-bus/%s", b.region, b.account, b.name)
+}
+
+// Remove deletes the bus with its rules. What is put on it from now on is accepted and lost.
+func (b Bus) Remove() {
+	b.service.world.Hold(func(time.Time) {
+		delete(b.service.buses, b.bus)
+		delete(b.service.rules, b.bus)
+	})
+}
+
+// SetPolicy sets what the API says of the policy of the bus, as JSON. What it lets in is said with [Bus.Admit].
+func (b Bus) SetPolicy(document string) {
+	b.service.world.Hold(func(time.Time) { b.service.policies[b.bus] = document })
 }
 
 // Admit has f be the policy of the bus: it says whether an event from another account may come in, and is told whether a
@@ -128,8 +146,7 @@ func (s *Service) FailEntries(f func(i int, e Event) (code string)) {
 
 func (s *Service) route(r *http.Request, body []byte) (localaws.Operation, error) {
 	if target := r.Header.Get("X-Amz-Target"); target != "AWSEvents.PutEvents" {
-		return localaws.Operation{}, &localaws.Error{Status: http.StatusBadRequest, Code: "UnknownOperationException",
-			Message: fmt.Sprintf("no operation %q", target)}
+		return s.routeReads(target, body)
 	}
 	op := localaws.Operation{Name: "PutEvents", Write: true, Conditions: map[string][]string{}}
 	var in putEventsInput

@@ -1,8 +1,10 @@
 package eventbridge
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,12 +21,20 @@ type Rule struct {
 	// Bus is the ARN of another bus in the same Region, which gets the event in the place of a Target, if it admits it. The
 	// event keeps its id, account, time, source and resources. It is on that bus as soon as it is on its own.
 	Bus string
+	// ARN is what the API says of a Target; nothing is looked up by it.
+	ARN string
+	// Disabled has the rule match nothing until it is enabled.
+	Disabled bool
 }
 
 type rule struct {
-	pattern pattern.Pattern
-	target  func(event []byte)
-	bus     *bus
+	name     string
+	text     string // of the pattern
+	pattern  pattern.Pattern
+	target   func(event []byte) // nil after the targets were removed
+	bus      *bus
+	arn      string // of the target, whichever it is
+	disabled bool
 }
 
 // AddRule adds a rule to a bus, for what is put on it from now on. The error is non-nil for a pattern that package
@@ -41,7 +51,7 @@ func (s *Service) AddRule(account, region, busName string, r Rule) error {
 	if err != nil {
 		return fmt.Errorf("adding rule %s: %w", r.Name, err)
 	}
-	added := rule{pattern: compiled, target: r.Target}
+	added := rule{name: r.Name, text: string(r.Pattern), pattern: compiled, target: r.Target, arn: cmp.Or(r.Bus, r.ARN), disabled: r.Disabled}
 	if r.Bus != "" {
 		if added.bus, err = busOf(r.Bus, region); err != nil {
 			return fmt.Errorf("adding rule %s: %w", r.Name, err)
@@ -60,6 +70,34 @@ func (s *Service) AddRule(account, region, busName string, r Rule) error {
 		s.rules[b] = append(s.rules[b], added)
 	})
 	return err
+}
+
+// SetEnabled turns all rules of a bus that have a name on or off.
+func (s *Service) SetEnabled(account, region, busName, name string, enabled bool) {
+	s.change(bus{account, region, busName}, name, func(r *rule) { r.disabled = !enabled })
+}
+
+// RemoveTargets takes their targets from all rules of a bus that have a name.
+func (s *Service) RemoveTargets(account, region, busName, name string) {
+	s.change(bus{account, region, busName}, name, func(r *rule) { r.target, r.bus, r.arn = nil, nil, "" })
+}
+
+// RemoveRule deletes all rules of a bus that have a name.
+func (s *Service) RemoveRule(account, region, busName, name string) {
+	s.world.Hold(func(time.Time) {
+		b := bus{account, region, busName}
+		s.rules[b] = slices.DeleteFunc(s.rules[b], func(r rule) bool { return r.name == name })
+	})
+}
+
+func (s *Service) change(b bus, name string, change func(*rule)) {
+	s.world.Hold(func(time.Time) {
+		for i := range s.rules[b] {
+			if s.rules[b][i].name == name {
+				change(&s.rules[b][i])
+			}
+		}
+	})
 }
 
 // Idle returns once no target has an event to take or under way. An event is there for it as soon as the call that put it
@@ -91,7 +129,8 @@ func (s *Service) match(b bus, ev Event, handedOver bool) {
 	for _, r := range s.rules[b] {
 		ok, err := r.pattern.Match(event)
 		switch {
-		case !ok || err != nil:
+		case !ok || err != nil || r.disabled:
+		case r.bus == nil && r.target == nil:
 		case r.bus == nil:
 			s.queue.add(func() { r.target(event) })
 		case !handedOver:

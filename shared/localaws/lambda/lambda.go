@@ -10,7 +10,7 @@
 // it asks for its next event; one that hangs stays.
 //
 // process.go is one process, measure.go what it took, runtimeapi.go what it talks to, async.go the retries of asynchronous invocation,
-// output.go the logs.
+// output.go the logs. configuration.go is what one reads of functions by requests.
 package lambda
 
 import (

@@ -1,5 +1,5 @@
 // Package scheduler is the EventBridge Scheduler of a [localaws.World]: schedules with a rate, which follow the World's
-// clock. It takes no requests; a schedule is set up in Go.
+// clock. Schedules are set up in Go. schedules.go is what one reads of them by requests.
 package scheduler
 
 import (

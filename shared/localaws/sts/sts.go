@@ -49,19 +49,9 @@ func (s *Service) Trust(r localaws.Role, t Trust) {
 const version = "2011-06-15"
 
 func (s *Service) route(_ *http.Request, body []byte) (localaws.Operation, error) {
-	form, err := url.ParseQuery(string(body))
+	op, form, err := localaws.ReadQuery(body, version)
 	if err != nil {
-		return localaws.Operation{}, failed("MalformedQueryString", "The query string contains a syntax error.")
-	}
-	op := localaws.Operation{Name: form.Get("Action"), Input: map[string]any{}}
-	for name, values := range form {
-		if name == "Action" || name == "Version" {
-			continue
-		}
-		op.Input[name] = values[0]
-	}
-	if form.Get("Version") != version {
-		return op, failed("InvalidAction", "Could not find operation %s for version %s", op.Name, form.Get("Version"))
+		return op, err
 	}
 	switch op.Name {
 	case "AssumeRole":
@@ -72,7 +62,7 @@ func (s *Service) route(_ *http.Request, body []byte) (localaws.Operation, error
 		op.Open = true // nobody can be denied it
 		op.Run = func(c localaws.Caller) (any, bool, error) { return callerIdentity(c), false, nil }
 	default:
-		return op, failed("InvalidAction", "Could not find operation %s for version %s", op.Name, version)
+		return op, localaws.UnknownAction(op.Name, version)
 	}
 	return op, nil
 }
@@ -161,15 +151,15 @@ func validate(c localaws.Caller, form url.Values) (time.Duration, error) {
 		}
 		allowed := parameters[name]
 		if allowed == nil {
-			return 0, failed("ValidationError", "the parameter %s is not taken here", name)
+			return 0, invalid("the parameter %s is not taken here", name)
 		}
 		if len(values) != 1 || !allowed.MatchString(values[0]) {
-			return 0, failed("ValidationError", "1 validation error detected: the value of %s does not match %s", name, allowed)
+			return 0, invalid("1 validation error detected: the value of %s does not match %s", name, allowed)
 		}
 	}
 	for _, name := range []string{"RoleArn", "RoleSessionName"} {
 		if !form.Has(name) {
-			return 0, failed("ValidationError", "1 validation error detected: %s is required", name)
+			return 0, invalid("1 validation error detected: %s is required", name)
 		}
 	}
 	if !form.Has("DurationSeconds") {
@@ -179,15 +169,15 @@ func validate(c localaws.Caller, form url.Values) (time.Duration, error) {
 	duration := time.Duration(seconds) * time.Second
 	switch {
 	case duration < shortest:
-		return 0, failed("ValidationError", "1 validation error detected: DurationSeconds %d is less than %.0f", seconds, shortest.Seconds())
+		return 0, invalid("1 validation error detected: DurationSeconds %d is less than %.0f", seconds, shortest.Seconds())
 	case duration > longest && c.Principal != "":
-		return 0, failed("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+		return 0, invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
 	case duration > longest:
-		return 0, failed("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+		return 0, invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
 	return duration, nil
 }
 
-func failed(code, format string, args ...any) error {
-	return &localaws.Error{Status: http.StatusBadRequest, Code: code, Message: fmt.Sprintf(format, args...)}
+func invalid(format string, args ...any) error {
+	return &localaws.Error{Status: http.StatusBadRequest, Code: "ValidationError", Message: fmt.Sprintf(format, args...)}
 }

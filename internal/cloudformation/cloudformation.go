@@ -1,4 +1,7 @@
-package portcullis_test
+// Package cloudformation carries out a template as CloudFormation and SAM do, as far
+// as the templates of this repository need it. It is for tests, which look at what
+// is deployed under given parameters, and for setting that up in a local AWS.
+package cloudformation
 
 import (
 	"fmt"
@@ -10,13 +13,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// template is a template as CloudFormation reads it, with every short tag
+// Template is a template as CloudFormation reads it, with every short tag
 // such as !Ref X in its long form, {"Ref": "X"}.
-type template map[string]any
+type Template map[string]any
 
-// readTemplate refuses what CloudFormation would take for something else: it
+// Read refuses what CloudFormation would take for something else: it
 // reads YAML 1.1, in which a bare off is false and a bare date is no text.
-func readTemplate(text string) (template, error) {
+func Read(text string) (Template, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
 		return nil, err
@@ -25,7 +28,7 @@ func readTemplate(text string) (template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return template(root.(map[string]any)), nil
+	return Template(root.(map[string]any)), nil
 }
 
 var yaml11Boolean = regexp.MustCompile(`^(?i:y|yes|n|no|on|off)$`)
@@ -87,29 +90,30 @@ func untagged(n *yaml.Node) (any, error) {
 	}
 }
 
-// stack is what a template comes to under given parameters: only the resources
+// Stack is what a template comes to under given parameters: only the resources
 // that exist, with every function carried out. What only AWS can fill in stays
 // as a name in angle brackets: <Bus> for !Ref Bus, <Bus.Arn> for !GetAtt Bus.Arn.
-type stack struct {
-	parameters map[string]any
-	resources  map[string]resource
+type Stack struct {
+	Parameters map[string]any
+	Resources  map[string]Resource
 }
 
-type resource struct {
-	kind       string
-	attributes map[string]any // all but Properties
-	properties map[string]any
+// Resource is one of a stack.
+type Resource struct {
+	Kind       string
+	Attributes map[string]any // all but Properties
+	Properties map[string]any
 }
 
-// deploy makes a stack. It refuses a function that it does not know, a name that
+// Deploy makes a stack. It refuses a function that it does not know, a name that
 // does not exist under these parameters, and parameters that the template's own
 // rules refuse. Parameters may also say what AWS says otherwise, as AWS::AccountId.
-func (t template) deploy(parameters map[string]string) (stack, error) {
+func (t Template) Deploy(parameters map[string]string) (Stack, error) {
 	d := deployment{t: t, values: map[string]any{
 		"AWS::AccountId": "111122223333", "AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::StackName": "portcullis",
 	}}
-	for name, p := range t.section("Parameters") {
-		d.values[name] = at(p, "Default")
+	for name, p := range t.Section("Parameters") {
+		d.values[name] = At(p, "Default")
 		if v, ok := parameters[name]; ok {
 			d.values[name] = v
 		}
@@ -120,24 +124,24 @@ func (t template) deploy(parameters map[string]string) (stack, error) {
 		}
 	}
 	d.assert()
-	s := stack{d.values, map[string]resource{}}
-	for name, r := range t.section("Resources") {
-		if condition, ok := at(r, "Condition").(string); ok && !d.condition(condition) {
+	s := Stack{d.values, map[string]Resource{}}
+	for name, r := range t.Section("Resources") {
+		if condition, ok := At(r, "Condition").(string); ok && !d.condition(condition) {
 			continue
 		}
-		s.resources[name] = resource{kind: at(r, "Type").(string)}
+		s.Resources[name] = Resource{Kind: At(r, "Type").(string)}
 	}
 	d.stack = s
-	for name, r := range s.resources {
-		written := maps.Clone(t.section("Resources")[name].(map[string]any))
-		r.properties, _ = d.eval(written["Properties"]).(map[string]any)
-		if r.kind == "AWS::Serverless::Function" {
-			globals, _ := d.eval(at(t["Globals"], "Function")).(map[string]any)
-			r.properties = merge(globals, r.properties)
+	for name, r := range s.Resources {
+		written := maps.Clone(t.Section("Resources")[name].(map[string]any))
+		r.Properties, _ = d.eval(written["Properties"]).(map[string]any)
+		if r.Kind == "AWS::Serverless::Function" {
+			globals, _ := d.eval(At(t["Globals"], "Function")).(map[string]any)
+			r.Properties = merge(globals, r.Properties)
 		}
 		delete(written, "Properties")
-		r.attributes = written
-		s.resources[name] = r
+		r.Attributes = written
+		s.Resources[name] = r
 	}
 	d.eval(t["Outputs"])
 	if len(d.problems) > 0 {
@@ -148,14 +152,14 @@ func (t template) deploy(parameters map[string]string) (stack, error) {
 
 // assert asks the rules of the template about the parameters.
 func (d *deployment) assert() {
-	for name, rule := range d.t.section("Rules") {
-		if when := at(rule, "RuleCondition"); when != nil && d.eval(when) != true {
+	for name, rule := range d.t.Section("Rules") {
+		if when := At(rule, "RuleCondition"); when != nil && d.eval(when) != true {
 			continue
 		}
-		assertions, _ := at(rule, "Assertions").([]any)
+		assertions, _ := At(rule, "Assertions").([]any)
 		for _, assertion := range assertions {
-			if d.eval(at(assertion, "Assert")) != true {
-				d.problems = append(d.problems, fmt.Sprintf("%s refuses: %v", name, at(assertion, "AssertDescription")))
+			if d.eval(At(assertion, "Assert")) != true {
+				d.problems = append(d.problems, fmt.Sprintf("%s refuses: %v", name, At(assertion, "AssertDescription")))
 			}
 		}
 	}
@@ -174,15 +178,16 @@ func merge(a, b map[string]any) map[string]any {
 	return merged
 }
 
-func (t template) section(name string) map[string]any {
+// Section returns a part of the template, such as its Parameters.
+func (t Template) Section(name string) map[string]any {
 	section, _ := t[name].(map[string]any)
 	return section
 }
 
 type deployment struct {
-	t        template
+	t        Template
 	values   map[string]any // of parameters and pseudo parameters
-	stack    stack
+	stack    Stack
 	problems []string
 }
 
@@ -242,7 +247,7 @@ func (d *deployment) call(function string, argument any) any {
 	case "Fn::Or":
 		return slices.ContainsFunc(list, func(either any) bool { return d.eval(either) == true })
 	case "Fn::Join":
-		return strings.Join(strs(d.eval(list[1])), fmt.Sprint(list[0]))
+		return strings.Join(Strings(d.eval(list[1])), fmt.Sprint(list[0]))
 	case "Fn::Split":
 		parts := []any{}
 		for part := range strings.SplitSeq(fmt.Sprint(d.eval(list[1])), fmt.Sprint(list[0])) {
@@ -250,7 +255,7 @@ func (d *deployment) call(function string, argument any) any {
 		}
 		return parts
 	case "Fn::FindInMap":
-		found := at(d.t["Mappings"], list[0].(string), fmt.Sprint(d.eval(list[1])), list[2].(string))
+		found := At(d.t["Mappings"], list[0].(string), fmt.Sprint(d.eval(list[1])), list[2].(string))
 		if found == nil {
 			d.problems = append(d.problems, fmt.Sprintf("there is no %v in the mappings", list))
 		}
@@ -258,7 +263,7 @@ func (d *deployment) call(function string, argument any) any {
 	case "Fn::Sub":
 		return d.sub(argument)
 	default:
-		d.problems = append(d.problems, "function "+function+" is not known to this test")
+		d.problems = append(d.problems, "function "+function+" is not known here")
 		return nil
 	}
 }
@@ -288,7 +293,7 @@ func (d *deployment) name(name, attribute string) any {
 	if v, ok := d.values[name]; ok && attribute == "" {
 		return v
 	}
-	if _, ok := d.stack.resources[name]; !ok {
+	if _, ok := d.stack.Resources[name]; !ok {
 		d.problems = append(d.problems, name+" does not exist")
 	}
 	if attribute == "" {
@@ -298,29 +303,29 @@ func (d *deployment) name(name, attribute string) any {
 }
 
 func (d *deployment) condition(name string) bool {
-	condition, ok := d.t.section("Conditions")[name]
+	condition, ok := d.t.Section("Conditions")[name]
 	if !ok {
 		d.problems = append(d.problems, "there is no condition "+name)
 	}
 	return d.eval(condition) == true
 }
 
-// of returns the resources of a kind, in the order of their names.
-func (s stack) of(kind string) []string {
+// Of returns the resources of a kind, in the order of their names.
+func (s Stack) Of(kind string) []string {
 	var names []string
-	for _, name := range slices.Sorted(maps.Keys(s.resources)) {
-		if s.resources[name].kind == kind {
+	for _, name := range slices.Sorted(maps.Keys(s.Resources)) {
+		if s.Resources[name].Kind == kind {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// get returns a property of a resource, or nil.
-func (s stack) get(name string, path ...any) any { return at(s.resources[name].properties, path...) }
+// Get returns a property of a resource, or nil.
+func (s Stack) Get(name string, path ...any) any { return At(s.Resources[name].Properties, path...) }
 
-// at walks down objects by key and lists by index. It returns nil where the way ends.
-func at(v any, path ...any) any {
+// At walks down objects by key and lists by index. It returns nil where the way ends.
+func At(v any, path ...any) any {
 	for _, step := range path {
 		switch s := step.(type) {
 		case string:
@@ -337,8 +342,8 @@ func at(v any, path ...any) any {
 	return v
 }
 
-// strs returns a string, or a list of strings, as a list.
-func strs(v any) []string {
+// Strings returns a string, or a list of strings, as a list.
+func Strings(v any) []string {
 	if s, ok := v.(string); ok {
 		return []string{s}
 	}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portcullis/internal/doctor"
+	"portcullis/internal/present"
+	"portcullis/shared/awsio"
+	"portcullis/shared/control"
+)
+
+// defaultStack is what `make deploy ENV=prod` makes, by samconfig.toml. Where it is
+// the wrong one, nothing is harmed: the answer is that there is no such stack.
+const defaultStack = "portcullis-prod"
+
+// doctorTime bounds a read with all its attempts. There are some seventy of them, one
+// after the other, and somebody is waiting.
+const doctorTime = 15 * time.Second
+
+type doctorCommand struct {
+	aws    awsFlags
+	stack  string
+	output string
+}
+
+func newDoctor() *cobra.Command {
+	d := &doctorCommand{}
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say whether a deployment has what it needs, and what to do where it has not",
+		Long: `Look at a deployment of template.yaml, and say of each thing that it needs whether
+it is well: a trail that logs write management events, the bus, its rules and their
+targets, the schedule, the queues, the functions, the policies of their roles,
+CodeArtifact and Proton, and what became of the last round of sweeps. It reads and
+cannot write.
+
+A check is ok, failed, unknown where it could not be read, or not needed. Below what
+failed stands what to do. Before the first deployment the check of the trail is the
+one to look at.
+
+Two things cannot be seen from here: whether the roles of members can be assumed, as
+they trust the functions only, and what a service control policy denies the
+functions. The last round of sweeps tells, as far as it came. Not looked at are the
+policies of functions and queues; what these keep out ends in the failure queue or
+rings an alarm.
+
+It calls cloudformation:DescribeStacks and ListStackResources,
+cloudtrail:DescribeTrails, GetTrailStatus and GetEventSelectors,
+codeartifact:ListDomains, events:DescribeEventBus, DescribeRule and
+ListTargetsByRule, iam:GetRolePolicy, ListRolePolicies and ListAttachedRolePolicies,
+lambda:GetFunctionConfiguration, GetFunctionConcurrency and GetEventSourceMapping,
+logs:FilterLogEvents, proton:ListEnvironmentAccountConnections,
+scheduler:GetSchedule and sqs:GetQueueAttributes.
+
+Exit status: 0 all is well, 2 something failed, 3 nothing failed and something is
+unknown, 1 the command could not do its work.`,
+		Example: `  portcullis doctor
+  portcullis doctor --stack portcullis-dev --region eu-west-1 --region us-east-1
+  portcullis doctor --profile audit --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return d.run(c) },
+	}
+	d.aws.add(c)
+	c.Flags().StringVar(&d.stack, "stack", defaultStack, "name of the stack")
+	c.Flags().StringVar(&d.output, "output", "text", "text or json")
+	complete(c, "output", "text", "json")
+	return c
+}
+
+func (d *doctorCommand) run(c *cobra.Command) error {
+	if !slices.Contains([]string{"text", "json"}, d.output) {
+		return misused(c, fmt.Errorf("there is no output %q; write text or json", d.output))
+	}
+	if d.stack == "" {
+		return misused(c, errors.New("--stack is empty; name the stack"))
+	}
+	ctx := awsio.WithBudget(awsio.ByHand(c.Context()), doctorTime)
+	progress := present.NewProgress(c.ErrOrStderr())
+	progress.Say("signing in")
+	login, err := d.aws.signIn(ctx, c)
+	progress.Done()
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	result := present.Examination{Account: login.Account, Stack: d.stack}
+	for _, region := range login.Regions {
+		way := login.AWS(region, control.Monitor) // reads only, whatever is asked of it
+		session, err := way.Session(way.Home())
+		if err != nil {
+			return err
+		}
+		facts := doctor.Look(ctx, session, doctor.Facts{Account: login.Account, Region: region, Caller: login.ARN, Name: d.stack}, func(what string) {
+			progress.Say("looking: %s in account %s, %s", what, login.Account, region)
+		})
+		progress.Done()
+		if err := interrupted(ctx, nil); err != nil {
+			return err
+		}
+		result.Regions = append(result.Regions, present.RegionChecks{Region: region, Checks: doctor.Judge(facts)})
+	}
+	write := func() error { return result.Text(c.OutOrStdout(), present.Coloured(c.OutOrStdout())) }
+	if d.output == "json" {
+		write = func() error { return result.JSON(c.OutOrStdout()) }
+	}
+	if err := write(); err != nil {
+		return fmt.Errorf("printing what was found: %w", err)
+	}
+	switch result.Worst() {
+	case doctor.Failed:
+		return exit(exitViolations)
+	case doctor.Unknown:
+		return exit(exitUndetermined)
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,288 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+)
+
+// healthy are the facts of a deployment in which all is well.
+func healthy() Facts {
+	f := Facts{
+		Account: "111122223333", Region: "eu-west-1", Caller: "arn:aws:iam::111122223333:user/somebody", Name: "portcullis-prod",
+		Stack: Fact[Stack]{Value: Stack{Status: "UPDATE_COMPLETE", Parameters: map[string]string{
+			"ExternalConnectionsMode": "enforce", "PackageGroupsMode": "monitor", "PackageOriginsMode": "monitor", "ProtonConnectionsMode": "monitor",
+			"SweepEvery": "1-hour",
+		}}},
+		Resources: Fact[map[string]Resource]{Value: map[string]Resource{
+			busID: {"portcullis-prod", ""}, logID: {"/aws/events/portcullis-prod", ""}, "Policy1": {"policy:1", layerType},
+		}},
+		Trails: Fact[[]Trail]{Value: []Trail{{Name: "main", HomeRegion: "eu-west-1", Logging: Fact[bool]{Value: true},
+			Selectors: Fact[Selectors]{Value: Selectors{Basic: []Basic{{"All", true, nil}}}}}}},
+		Rules: map[string]Fact[Rule]{}, Queues: map[string]Fact[Queue]{}, Functions: map[string]Fact[Function]{}, Roles: map[string]Fact[Role]{},
+		Schedules: map[string]Fact[Schedule]{}, Batches: map[string]Fact[Batches]{batchesID: {Value: Batches{"Enabled"}}},
+	}
+	resource := func(id string) string {
+		if r, there := f.Resources.Value[id]; there {
+			return r.ID
+		}
+		f.Resources.Value[id] = Resource{ID: "portcullis-" + id}
+		return "portcullis-" + id
+	}
+	resource(batchesID)
+	at := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+	over := &Round{ID: "r-1", At: at}
+	for _, p := range parts() {
+		for _, id := range p.functions {
+			resource(id)
+			env := map[string]string{"EVENT_BUS": "portcullis-prod", "ENFORCEMENT_MODE": f.Stack.Value.Parameters[p.mode]}
+			if id == plannerID {
+				env["CONTROLS"] = strings.Join(f.Stack.Value.controls(), ",")
+			}
+			f.Functions[id] = Fact[Function]{Value: Function{State: "Active", LastUpdate: "Successful", Environment: env, Layers: []string{"policy:1"}}}
+		}
+		for _, id := range p.queues {
+			resource(id)
+			f.Queues[id] = Fact[Queue]{}
+		}
+		for _, r := range p.rules {
+			resource(r.id)
+			f.Rules[r.id] = Fact[Rule]{Value: Rule{"ENABLED", []string{"arn:aws:any:eu-west-1:111122223333:" + resource(r.target)}}}
+		}
+		for _, r := range p.roles {
+			resource(r.id)
+			actions := r.always
+			if p.name == "external-connections" {
+				actions = append(actions, r.enforced...)
+			}
+			f.Roles[r.id] = Fact[Role]{Value: Role{Document: allowing(actions...)}}
+		}
+		if p.name != "" {
+			over.Controls = append(over.Controls, Swept{Control: p.name, Expected: 1})
+		}
+	}
+	resource(scheduleID)
+	f.Schedules[scheduleID] = Fact[Schedule]{Value: Schedule{"ENABLED", "arn:aws:lambda:eu-west-1:111122223333:function:portcullis-Planner"}}
+	f.Rounds = Fact[Rounds]{Value: Rounds{Over: over}}
+	return f
+}
+
+func allowing(actions ...string) string {
+	return fmt.Sprintf(`{"Statement":[{"Effect":"Allow","Action":["%s"],"Resource":"*"}]}`, strings.Join(actions, `","`))
+}
+
+func set[T any](facts map[string]Fact[T], id string, change func(*T)) {
+	f := facts[id]
+	change(&f.Value)
+	facts[id] = f
+}
+
+func TestOneThingIsBroken(t *testing.T) {
+	mode := func(name, value string) func(*Facts) {
+		return func(f *Facts) {
+			f.Stack.Value.Parameters = maps.Clone(f.Stack.Value.Parameters)
+			f.Stack.Value.Parameters[name] = value
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*Facts)
+		check  string // that is not well, with what it is about
+		state  State
+		says   string
+	}{
+		{"nothing", func(*Facts) {}, "", OK, ""},
+		{"there is no stack", func(f *Facts) { f.Stack = Fact[Stack]{Absent: "x"} }, "stack", Failed, "there is no stack portcullis-prod"},
+		{"a stack of something else", func(f *Facts) { f.Stack.Value.Parameters = nil }, "stack", Failed, "not a stack of template.yaml"},
+		{"a stack whose creation failed", func(f *Facts) { f.Stack.Value.Status = "ROLLBACK_COMPLETE" }, "stack", Failed, "ROLLBACK_COMPLETE"},
+		{"a stack that is being changed", func(f *Facts) { f.Stack.Value.Status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" }, "stack", Unknown, "being changed"},
+		{"what was deployed is not known", func(f *Facts) { f.Resources = Fact[map[string]Resource]{Unread: "denied"} }, "resources", Unknown, "denied"},
+		{"CodeArtifact does not answer", func(f *Facts) { f.Domains.Unread = "no such host" }, "codeartifact", Unknown, "no such host"},
+		{"Proton does not let one ask", func(f *Facts) { f.Proton.Unread = "denied" }, "proton", Unknown, "denied"},
+		{"the bus does not let members in", mode("MemberAccounts", "222222222222"), "bus Bus", Failed, "lets no member"},
+		{"the bus only denies", func(f *Facts) {
+			mode("MemberAccounts", "222222222222")(f)
+			f.Bus.Value.Policy = `{"Statement":[{"Effect":"Deny","Action":"events:PutEvents"}]}`
+		}, "bus Bus", Failed, "lets no member"},
+		{"a policy of the bus that is none", func(f *Facts) {
+			mode("OrganizationId", "o-a1b2c3d4e5")(f)
+			f.Bus.Value.Policy = "["
+		}, "bus Bus", Unknown, "cannot be understood"},
+		{"members who may hand over events", func(f *Facts) {
+			mode("OrganizationId", "o-a1b2c3d4e5")(f)
+			f.Bus.Value.Policy = `{"Statement":[{"Effect":"Allow","Action":"events:PutEvents"}]}`
+		}, "", OK, ""},
+		{"a rule on for a control that is off", func(f *Facts) {
+			mode("PackageGroupsMode", "off")(f)
+			set(f.Functions, plannerID, func(fn *Function) {
+				fn.Environment["CONTROLS"] = "external-connections,package-origins,proton-connections"
+			})
+		}, "rule PackageGroupsSweepRequested", Failed, "although package-groups is off"},
+		{"a rule that is also on for reads", func(f *Facts) {
+			set(f.Rules, "Forward", func(r *Rule) { r.State = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" })
+		}, "", OK, ""},
+		{"a rule with another target beside its own", func(f *Facts) {
+			set(f.Rules, "Forward", func(r *Rule) { r.Targets = append([]string{"arn:aws:sns:eu-west-1:111122223333:t"}, r.Targets...) })
+		}, "", OK, ""},
+		{"a rule with a target that is called a little like its own", func(f *Facts) {
+			set(f.Rules, "Forward", func(r *Rule) {
+				r.Targets = []string{"arn:aws:events:eu-west-1:111122223333:event-bus/my-portcullis-prod"}
+			})
+		}, "rule Forward", Failed, "not among its targets"},
+		{"a rule that an older template did not have", func(f *Facts) { delete(f.Rules, "Forward") }, "rule Forward", Failed, "another version"},
+		{"a schedule for something else", func(f *Facts) {
+			set(f.Schedules, scheduleID, func(s *Schedule) { s.Target = "arn:aws:lambda:eu-west-1:111122223333:function:x" })
+		}, "schedule PlannerSchedule", Failed, "does not start the planner"},
+		{"messages in the other queue", func(f *Facts) { set(f.Queues, "PackageOriginsQueue", func(q *Queue) { q.Messages = 7 }) }, "", OK, ""},
+		{"a queue that is not read from", func(f *Facts) { set(f.Batches, batchesID, func(b *Batches) { b.State = "Disabled" }) },
+			"event source mapping " + batchesID, Failed, "wakes nothing"},
+		{"concurrency that is reserved", func(f *Facts) {
+			set(f.Functions, plannerID, func(fn *Function) { n := 2; fn.Reserved = &n })
+		}, "", OK, ""},
+		{"an environment that cannot be read", func(f *Facts) { set(f.Functions, plannerID, func(fn *Function) { fn.Environment = nil }) },
+			"function Planner", Unknown, "environment could not be read"},
+		{"a planner that knows another set of controls", func(f *Facts) {
+			set(f.Functions, plannerID, func(fn *Function) { fn.Environment["CONTROLS"] = "package-groups" })
+		}, "function Planner", Failed, `CONTROLS is "package-groups"`},
+		{"a stack without a layer", func(f *Facts) { delete(f.Resources.Value, "Policy1") }, "function", Failed, "layer"},
+		{"a role that may do everything", func(f *Facts) {
+			set(f.Roles, "PackageGroupsRole", func(r *Role) { r.Document = allowing("events:PutEvents", "*") })
+		},
+			"role PackageGroupsRole", Failed, "it may write, although its control does not enforce: *"},
+		{"a role that may do all but what is named", func(f *Facts) {
+			set(f.Roles, "PackageGroupsRole", func(r *Role) {
+				r.Document = `{"Statement":[{"Effect":"Allow","Action":"events:PutEvents"},{"Effect":"Allow","NotAction":"iam:*"}]}`
+			})
+		}, "role PackageGroupsRole", Failed, "it may write"},
+		{"a role that is denied a write", func(f *Facts) {
+			set(f.Roles, "PackageGroupsRole", func(r *Role) {
+				r.Document = `{"Statement":[{"Effect":"Allow","Action":"events:PutEvents"},{"Effect":"Deny","Action":"codeartifact:DeletePackageGroup"}]}`
+			})
+		}, "", OK, ""},
+		{"a role that may write too much while it enforces", func(f *Facts) {
+			set(f.Roles, "ExternalConnectionsRole", func(r *Role) {
+				r.Document = allowing("events:PutEvents", "codeartifact:DisassociateExternalConnection", "codeartifact:DeleteRepository")
+			})
+		}, "role ExternalConnectionsRole", Failed, "more than the template gives it: codeartifact:DeleteRepository"},
+		{"a role that may not write while it enforces", func(f *Facts) {
+			set(f.Roles, "ExternalConnectionsRole", func(r *Role) { r.Document = allowing("events:PutEvents") })
+		}, "role ExternalConnectionsRole", Failed, "may not do what it must: codeartifact:DisassociateExternalConnection"},
+		{"a role without its policy", func(f *Facts) { set(f.Roles, "PlannerRole", func(r *Role) { r.Document = "" }) }, "role PlannerRole", Failed, "policy planner"},
+		{"a policy that is none", func(f *Facts) { set(f.Roles, "PlannerRole", func(r *Role) { r.Document = "[" }) }, "role PlannerRole", Unknown, "cannot be understood"},
+		{"accounts that could not be listed", func(f *Facts) { f.Rounds.Value.Over.Unknown = "denied" }, "round", Failed, "denied"},
+		{"an account that was not read to the end", func(f *Facts) { f.Rounds.Value.Over.Controls[0].Incomplete = []string{"222222222222"} },
+			"round external-connections", Failed, "not everything could be read in 222222222222"},
+		{"a service that is gone", func(f *Facts) { f.Rounds.Value.Over.Controls[3].Gone = 1 }, "", OK, ""},
+		{"a control that was off in the last round", func(f *Facts) { f.Rounds.Value.Over.Controls = f.Rounds.Value.Over.Controls[1:] },
+			"round external-connections", Unknown, "not part of that round"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := healthy()
+			test.change(&f)
+			var bad []Check
+			checks := Judge(f)
+			for _, c := range checks {
+				if c.State == Failed || c.State == Unknown {
+					bad = append(bad, c)
+				}
+				if c.State == Failed && c.Do == "" {
+					t.Errorf("%s %s does not say what to do", c.Name, c.Subject)
+				}
+			}
+			if Worst(checks) != test.state {
+				t.Errorf("the worst is %s: %+v", Worst(checks), bad)
+			}
+			if test.check == "" {
+				return
+			}
+			for _, c := range bad {
+				if what := strings.TrimSpace(c.Name + " " + c.Subject); c.State != test.state || !strings.HasPrefix(what, test.check) || !strings.Contains(c.Found, test.says) {
+					t.Errorf("%s is %s: %s", what, c.State, c.Found)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatATrailLogs(t *testing.T) {
+	const source = "codeartifact.amazonaws.com"
+	advanced := func(fields ...Field) Selectors {
+		return Selectors{Advanced: [][]Field{{{Name: "eventCategory", Equals: []string{"Data"}}}, append([]Field{{Name: "eventCategory", Equals: []string{"Management"}}}, fields...)}}
+	}
+	for _, test := range []struct {
+		name       string
+		selectors  Selectors
+		yes, known bool
+	}{
+		{"all", Selectors{Basic: []Basic{{"All", true, nil}}}, true, true},
+		{"writes only", Selectors{Basic: []Basic{{"WriteOnly", true, []string{"kms.amazonaws.com", "rdsdata.amazonaws.com"}}}}, true, true},
+		{"reads only", Selectors{Basic: []Basic{{"ReadOnly", true, nil}}}, false, true},
+		{"data only", Selectors{Basic: []Basic{{"All", false, nil}}}, false, true},
+		{"all but this service", Selectors{Basic: []Basic{{"All", true, []string{source}}}}, false, true},
+		{"reads and, apart from them, writes", Selectors{Basic: []Basic{{"ReadOnly", true, nil}, {"WriteOnly", true, nil}}}, true, true},
+		{"nothing", Selectors{}, false, true},
+		{"management events", advanced(), true, true},
+		{"writes", advanced(Field{Name: "readOnly", Equals: []string{"false"}}), true, true},
+		{"reads", advanced(Field{Name: "readOnly", Equals: []string{"true"}}), false, true},
+		{"what is not a read", advanced(Field{Name: "readOnly", NotEquals: []string{"true"}}), true, true},
+		{"another service", advanced(Field{Name: "eventSource", Equals: []string{"s3.amazonaws.com"}}), false, true},
+		{"this service among others", advanced(Field{Name: "eventSource", Equals: []string{"s3.amazonaws.com", source}}), true, true},
+		{"all but another service", advanced(Field{Name: "eventSource", NotEquals: []string{"kms.amazonaws.com"}}), true, true},
+		{"what begins like it", advanced(Field{Name: "eventSource", StartsWith: []string{"code"}}), true, true},
+		{"what does not begin like it", advanced(Field{Name: "eventSource", NotStartsWith: []string{"code"}}), false, true},
+		{"what ends like it", advanced(Field{Name: "eventSource", EndsWith: []string{".amazonaws.com"}}), true, true},
+		{"what does not end like it", advanced(Field{Name: "eventSource", NotEndsWith: []string{".com"}}), false, true},
+		{"what somebody did", advanced(Field{Name: "userIdentity.arn", Equals: []string{"x"}}), false, false},
+		{"reads that somebody did", advanced(Field{Name: "userIdentity.arn", Equals: []string{"x"}}, Field{Name: "readOnly", Equals: []string{"true"}}), false, true},
+	} {
+		if yes, known := test.selectors.logs(source); yes != test.yes || known != test.known {
+			t.Errorf("%s: %t, known %t", test.name, yes, known)
+		}
+	}
+}
+
+func TestOneTrailIsEnough(t *testing.T) {
+	trail := func(change func(*Trail)) Trail {
+		out := Trail{Name: "main", HomeRegion: "eu-west-1", Logging: Fact[bool]{Value: true},
+			Selectors: Fact[Selectors]{Value: Selectors{Basic: []Basic{{"All", true, nil}}}}}
+		change(&out)
+		return out
+	}
+	good := trail(func(*Trail) {})
+	far := trail(func(t *Trail) { t.HomeRegion = "us-east-1" })
+	shadow := trail(func(t *Trail) { t.HomeRegion, t.MultiRegion = "us-east-1", true })
+	still := trail(func(t *Trail) { t.Logging.Value = false })
+	hidden := trail(func(t *Trail) { t.Selectors = Fact[Selectors]{Unread: "denied"} })
+	gone := trail(func(t *Trail) { t.Logging = Fact[bool]{Absent: "gone"} })
+	odd := trail(func(t *Trail) {
+		t.Selectors.Value = Selectors{Advanced: [][]Field{{{Name: "eventName", Equals: []string{"x"}}}}}
+	})
+	for _, test := range []struct {
+		name   string
+		trails Fact[[]Trail]
+		mode   string
+		want   State
+	}{
+		{"none", Fact[[]Trail]{}, "monitor", Failed},
+		{"none that is needed", Fact[[]Trail]{}, "off", NotNeeded},
+		{"one", Fact[[]Trail]{Value: []Trail{good}}, "monitor", OK},
+		{"one of another Region", Fact[[]Trail]{Value: []Trail{far}}, "monitor", Failed},
+		{"one of all Regions", Fact[[]Trail]{Value: []Trail{shadow}}, "monitor", OK},
+		{"one that stands still", Fact[[]Trail]{Value: []Trail{still}}, "monitor", Failed},
+		{"one of which it is not known", Fact[[]Trail]{Value: []Trail{still, hidden}}, "monitor", Unknown},
+		{"one that went while it was looked at", Fact[[]Trail]{Value: []Trail{gone}}, "monitor", Unknown},
+		{"one that chooses by name", Fact[[]Trail]{Value: []Trail{odd}}, "monitor", Unknown},
+		{"a good one behind others", Fact[[]Trail]{Value: []Trail{hidden, still, far, good}}, "monitor", OK},
+		{"that could not be read", Fact[[]Trail]{Unread: "denied"}, "monitor", Unknown},
+	} {
+		s := Stack{Parameters: map[string]string{}}
+		for _, p := range parts() {
+			s.Parameters[p.mode] = test.mode
+		}
+		if got := judgeTrails(test.trails, "eu-west-1", s); got.State != test.want {
+			t.Errorf("%s: %+v", test.name, got)
+		}
+	}
+}
