@@ -9,12 +9,12 @@ require (
 	github.com/aws/aws-sdk-go-v2/credentials v1.20.13
 	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.82.3
 	github.com/aws/aws-sdk-go-v2/service/cloudtrail v1.56.0
-	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.91.0 // see docs/performance.md before you raise it
+	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.87.0 // see docs/performance.md before you raise it
 	github.com/aws/aws-sdk-go-v2/service/codeartifact v1.41.4
-	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.55.7 // see docs/performance.md before you raise it
+	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.48.7 // see docs/performance.md before you raise it
 	github.com/aws/aws-sdk-go-v2/service/iam v1.64.6
 	github.com/aws/aws-sdk-go-v2/service/lambda v1.114.0
-	github.com/aws/aws-sdk-go-v2/service/organizations v1.62.4 // see docs/performance.md before you raise it
+	github.com/aws/aws-sdk-go-v2/service/organizations v1.56.1 // see docs/performance.md before you raise it
 	github.com/aws/aws-sdk-go-v2/service/proton v1.40.0
 	github.com/aws/aws-sdk-go-v2/service/scheduler v1.18.2
 	github.com/aws/aws-sdk-go-v2/service/sqs v1.52.8
