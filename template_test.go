@@ -442,13 +442,13 @@ func environments(p project, c *complaints) {
 		if name == "Planner" {
 			delete(read, "ROLE_ARN") // it makes no call that comes back as an event
 		}
-		// This one is for Go itself, where there is less than one processor:
+		// These are for Go itself, where there is less than one processor and memory enough:
 		// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-		c.equal("GOMAXPROCS of "+name, set["GOMAXPROCS"], "1")
+		c.equal("GOMAXPROCS and GOGC of "+name, []any{set["GOMAXPROCS"], set["GOGC"]}, []any{"1", "400"})
 		if memory, _ := s.Get(name, "MemorySize").(int); memory >= 1769 {
 			c.addf("%s has %d MB, a whole processor, and GOMAXPROCS", name, memory)
 		}
-		read["GOMAXPROCS"] = true
+		read["GOMAXPROCS"], read["GOGC"] = true, true
 		c.equal("variables of "+name, slices.Sorted(maps.Keys(set)), slices.Sorted(maps.Keys(read)))
 	}
 }
