@@ -5,16 +5,19 @@
 //
 // It runs no function: whoever sets up a hub says what the rules wake. Of a role's
 // permissions it plays the actions and the detail-types of events, not the
-// resources; the tests of the templates look at those.
+// resources. Whom a role trusts and whom the bus admits is written here once more;
+// the tests of the templates look at those, and at the resources.
 package hub
 
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"portcullis/internal/cloudformation"
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/logs"
@@ -39,8 +42,15 @@ type Hub struct {
 	world            *localaws.World
 	events           *eventbridge.Service
 	sts              *sts.Service
-	template, member []byte
+	template, member deployable
 	members          []string
+}
+
+// deployable is a template: its text, in which the account is filled in, and what
+// it says.
+type deployable struct {
+	text []byte
+	cloudformation.Template
 }
 
 // Services are those of the World that a stack needs.
@@ -70,23 +80,26 @@ func New(s Services, account, region, root string) (*Hub, error) {
 	return h, h.Wake("EventsToLog", h.Log.Take)
 }
 
-// read returns a template in which the account is filled in.
-func read(root, name, account string) ([]byte, error) {
+func read(root, name, account string) (deployable, error) {
 	text, err := os.ReadFile(filepath.Join(root, name)) //nolint:gosec // it is ours
 	if err != nil {
-		return nil, fmt.Errorf("setting up the hub: %w", err)
+		return deployable{}, fmt.Errorf("setting up the hub: %w", err)
 	}
-	return bytes.ReplaceAll(text, []byte("!Ref AWS::AccountId"), []byte(`"`+account+`"`)), nil
+	template, err := cloudformation.Read(string(text))
+	if err != nil {
+		return deployable{}, fmt.Errorf("setting up the hub: %w", err)
+	}
+	return deployable{bytes.ReplaceAll(text, []byte("!Ref AWS::AccountId"), []byte(`"`+account+`"`)), template}, nil
 }
 
-// admits is the policy of the bus, as the template has it.
+// admits is the policy of the bus.
 func (h *Hub) admits(from string, e eventbridge.Event, byRule bool) bool {
 	return byRule && slices.Contains(h.members, from) && (e.Source == "aws.codeartifact" || e.Source == "aws.proton")
 }
 
 // forward hands the events of an account to the bus, by the rule of a template.
-func (h *Hub) forward(account string, template []byte) error {
-	pattern, err := eventbridge.PatternIn(template, "Forward")
+func (h *Hub) forward(account string, template deployable) error {
+	pattern, err := eventbridge.PatternIn(template.text, "Forward")
 	if err != nil {
 		return err
 	}
@@ -95,7 +108,7 @@ func (h *Hub) forward(account string, template []byte) error {
 
 // Wake adds the rule of the template that has a logical id, with a target.
 func (h *Hub) Wake(rule string, target func(event []byte)) error {
-	pattern, err := eventbridge.PatternIn(h.template, rule)
+	pattern, err := eventbridge.PatternIn(h.template.text, rule)
 	if err != nil {
 		return err
 	}
@@ -114,23 +127,28 @@ func (h *Hub) Prefix() string { return Name + "-" + h.Region }
 // Role makes the role of a function, or changes it to what the function may do in a
 // mode, and returns its name.
 func (h *Hub) Role(function, mode string) (string, error) {
-	id := functionRoles[function]
-	conditions := map[string]bool{"HasMembers": true, "HasOrganization": true, id + "Enforce": mode == "enforce"}
+	parameters := map[string]string{"ExternalId": ExternalID, "MemberAccounts": "222233334444"}
+	if function == "planner" { // which also may list the accounts of an organization
+		parameters = map[string]string{"ExternalId": ExternalID, "OrganizationId": "o-a1b2c3d4e5"}
+	} else {
+		parameters[functionRoles[function]+"Mode"] = mode
+	}
 	role := h.world.Role(h.Account, h.Prefix()+"-"+function)
-	return h.Prefix() + "-" + function, limit(role, h.template, id+"Role", conditions)
+	return h.Prefix() + "-" + function, limit(role, h.template.Template, functionRoles[function]+"Role", parameters)
 }
 
-// Environment is what the template gives to every function.
-func (h *Hub) Environment(function, mode string) map[string]string {
+// Environment is what the template gives to a function: its mode, or to the planner
+// the names of the controls that are on, with commas in between.
+func (h *Hub) Environment(function, modeOrControls string) map[string]string {
 	env := map[string]string{
 		"ACCOUNT_ID": h.Account, "EVENT_BUS": Name, "MEMBER_ROLES": h.Prefix(), "EXTERNAL_ID": ExternalID,
 		"ROLE_ARN": h.world.Role(h.Account, h.Prefix()+"-"+function).ARN(),
 	}
 	if function == "planner" {
 		env["EVENTS_LOG"], env["SWEEP_SECONDS"] = EventsLog, "3600"
-		env["CONTROLS"] = mode // the planner has no mode; the controls that are on are what it goes by
+		env["CONTROLS"] = modeOrControls
 	} else {
-		env["ENFORCEMENT_MODE"] = mode
+		env["ENFORCEMENT_MODE"] = modeOrControls
 	}
 	return env
 }
@@ -156,14 +174,21 @@ func (h *Hub) Join(account string, enforced ...string) error {
 			writes.Remove()
 			continue
 		}
-		if err := limit(writes, h.member, id+"WriteRole", nil); err != nil {
+		if err := limit(writes, h.member.Template, id+"WriteRole", h.joining(map[string]string{id + "Mode": "enforce"})); err != nil {
 			return err
 		}
 		h.sts.Trust(writes, sts.Trust{Principals: []string{own}, ExternalID: ExternalID})
 	}
 	reads := h.world.Role(account, h.Prefix()+"-read")
 	h.sts.Trust(reads, sts.Trust{Principals: everybody, ExternalID: ExternalID})
-	return limit(reads, h.member, "ReadRole", nil)
+	return limit(reads, h.member.Template, "ReadRole", h.joining(nil))
+}
+
+// joining are the parameters of member.yaml.
+func (h *Hub) joining(modes map[string]string) map[string]string {
+	parameters := map[string]string{"HubAccountId": h.Account, "HubStackName": Name, "ExternalId": ExternalID}
+	maps.Copy(parameters, modes)
+	return parameters
 }
 
 // Leave takes the roles of member.yaml away from an account.
