@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -55,40 +57,81 @@ func reference() string {
 	return b.String()
 }
 
-// shaped holds what a plan printed to its schema in docs/cli.md.
+// shaped holds what a command printed as JSON to its schema in docs/cli.md, which is
+// the one that its format names.
 func shaped(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: shaped stdout|FILE")
 	}
-	instance, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[0])))
-	ts.Check(err)
-	ts.Check(ts.Value(plans{}).(*jsonschema.Schema).Validate(instance))
-}
-
-type plans struct{}
-
-// Whoever reads the page must find the files that it names.
-func TestTheFilesOnThePageAreThere(t *testing.T) {
-	data, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for part := range bytes.SplitSeq(data, []byte("](")) {
-		name, _, _ := bytes.Cut(part, []byte(")"))
-		if bytes.ContainsAny(name, "\n ") || bytes.Contains(name, []byte(":")) {
-			continue
-		}
-		if _, err := os.Stat(filepath.Join(filepath.Dir(page), string(name))); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func planSchema(t *testing.T) *jsonschema.Schema {
-	t.Helper()
-	schema := endtoend.SchemasIn(t, "cli.md")["plan"]
+	text := ts.ReadFile(args[0])
+	var head struct{ Format string }
+	ts.Check(json.Unmarshal([]byte(text), &head))
+	schema := ts.Value(outputs{}).(map[string]*jsonschema.Schema)[strings.TrimPrefix(head.Format, "portcullis-")]
 	if schema == nil {
-		t.Fatal("docs/cli.md has no schema of a plan")
+		ts.Fatalf("docs/cli.md has no schema of the format %q", head.Format)
 	}
-	return schema
+	instance, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	ts.Check(err)
+	ts.Check(schema.Validate(instance))
+}
+
+// outputs is the key of the schemas in docs/cli.md, by the names that they have there.
+type outputs struct{}
+
+// Whoever reads a page must find the files that it names, and the headings in them.
+func TestTheFilesOnThePagesAreThere(t *testing.T) {
+	for _, page := range []string{readme, page} {
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for part := range bytes.SplitSeq(data, []byte("](")) {
+			link, _, _ := strings.Cut(string(part), ")")
+			if strings.ContainsAny(link, "\n :") {
+				continue
+			}
+			name, heading, _ := strings.Cut(link, "#")
+			target := filepath.Join(filepath.Dir(page), name)
+			if name == "" {
+				target = page
+			}
+			if heading == "" {
+				_, err = os.Stat(target)
+			} else {
+				err = hasHeading(target, heading)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+}
+
+// hasHeading looks for a heading in a page, by the name that GitHub gives it.
+func hasHeading(page, name string) error {
+	data, err := os.ReadFile(page) //nolint:gosec // our own pages name it
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(data)) {
+		if heading := strings.TrimLeft(line, "#"); heading != line {
+			slug := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(heading)), " ", "-")
+			if regexp.MustCompile("[^a-z0-9_-]").ReplaceAllString(slug, "") == name {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("%s has no heading #%s", page, name)
+}
+
+// Every command that takes --output json has its schema on the page.
+func outputSchemas(t *testing.T) map[string]*jsonschema.Schema {
+	t.Helper()
+	schemas := endtoend.SchemasIn(t, "cli.md")
+	for _, c := range everyCommand(newRoot()) {
+		if c.Flags().Lookup("output") != nil && schemas[c.Name()] == nil {
+			t.Fatalf("docs/cli.md has no schema of what %s prints", c.CommandPath())
+		}
+	}
+	return schemas
 }

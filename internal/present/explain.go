@@ -360,7 +360,7 @@ func (e Explained) JSON(w io.Writer) error {
 		d.Findings = append(d.Findings, out)
 	}
 	if r := e.Repository; r != nil {
-		d.Repo = &explainedRepository{r.Upstreams, r.Registries, r.Numbered, r.Downstream, r.Whole}
+		d.Repo = &explainedRepository{r.Upstreams, r.Registries, r.Numbered, append([]externalconn.Drawing{}, r.Downstream...), r.Whole}
 	}
 	if g := e.Group; g != nil {
 		d.Group = &explainedGroup{g.Group, append([]string{}, g.Children...), g.Tags}
