@@ -23,6 +23,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata", RequireUniqueNames: true, RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Values[outputs{}] = schemas
+			e.Values[whole{}] = t
 			return emptyHome(e)
 		},
 		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"world": world, "exits": exits, "met": met, "unwritten": unwritten, "shaped": shaped, "scrubbed": scrubbed, "also": also, "wrote": wrote, "release": release, "told": told, "wrapped": wrapped, "called": called, "troubles": troubles},

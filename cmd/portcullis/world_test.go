@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,6 +21,7 @@ import (
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/proton"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -54,6 +56,7 @@ func world(ts *testscript.TestScript, neg bool, args []string) {
 	w, err := localaws.New(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
 	ts.Check(err)
 	ts.Defer(w.Close)
+	witness.Watch(ts.Value(whole{}).(*testing.T), w)
 	events := eventbridge.New(w)
 	s := setup{w, codeartifact.New(w), proton.New(w, events), newDeployment(w, events), map[string]bool{}, map[string]*localaws.Injected{}}
 	for n, line := range strings.Split(ts.ReadFile(args[0]), "\n") {
@@ -207,6 +210,9 @@ func unwritten(ts *testscript.TestScript, neg bool, args []string) {
 
 // current is the key of the setup of the script's last world.
 type current struct{}
+
+// whole is the key of the test that all scripts belong to.
+type whole struct{}
 
 // met waits until a fault of an operation has been met.
 func met(ts *testscript.TestScript, neg bool, args []string) {

@@ -18,6 +18,7 @@ import (
 	"portcullis/shared/localaws/organizations"
 	"portcullis/shared/localaws/proton"
 	"portcullis/shared/localaws/sts"
+	"portcullis/shared/localaws/witness"
 )
 
 // Round is what the schedule sends to the planner.
@@ -46,6 +47,7 @@ func NewHub(t *testing.T, policy string) *Hub {
 		t.Fatal(err)
 	}
 	t.Cleanup(world.Close)
+	witness.Watch(t, world)
 	h := &Hub{
 		T: t, World: world, Artifact: codeartifact.New(world), Events: eventbridge.New(world),
 		Organizations: organizations.New(world), Functions: map[string]*lambda.Running{},

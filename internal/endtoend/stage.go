@@ -24,6 +24,7 @@ import (
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/lambda"
+	"portcullis/shared/localaws/witness"
 )
 
 // The accounts and the Region of the stage. The function is deployed in Home.
@@ -69,6 +70,7 @@ func New(t *testing.T, folder, mode, policy string, options ...Option) *Stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(world.Close)
+	witness.Watch(t, world)
 	s := &Stage{T: t, World: world, Artifact: codeartifact.New(world), Events: eventbridge.New(world), folder: folder}
 	s.Events.AddBus(Home, Region, Bus)
 	s.Deploy(mode, policy, options...)

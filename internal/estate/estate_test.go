@@ -17,6 +17,7 @@ import (
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/proton"
+	"portcullis/shared/localaws/witness"
 	"portcullis/shared/policy"
 )
 
@@ -67,6 +68,7 @@ func look(t *testing.T, p *policy.Policy, more func(*localaws.World)) (Estate, [
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	packages := codeartifact.New(w)
 	corp := packages.AddDomain(home, region, "corp")
 	corp.AddRepository("npm-store").Connect("public:npmjs")

@@ -21,6 +21,14 @@ type answer struct {
 	header    http.Header
 	body      []byte
 	send      func(http.ResponseWriter, *http.Request, *answer)
+	own       own // zero if the service was not asked
+}
+
+// own is what the service itself answered, whatever a fault then made of it.
+type own struct {
+	status int
+	code   string
+	body   []byte
 }
 
 func newAnswer(protocol Protocol, call *Call) *answer {

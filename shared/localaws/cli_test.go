@@ -14,6 +14,7 @@ import (
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/internal/awscli"
+	"portcullis/shared/localaws/witness"
 )
 
 // The AWS CLI is a client that shares no code with the Go SDK.
@@ -23,6 +24,7 @@ func TestTheAWSCLIUnderstands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	cli := awscli.Require(t, w)
 	packages, events := codeartifact.New(w), eventbridge.New(w)
 	corp := packages.AddDomain(account, region, "corp")

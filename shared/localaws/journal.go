@@ -89,3 +89,24 @@ func (w *World) tell(c Call) {
 		f(c)
 	}
 }
+
+// OnAnswer has f called with every answer that a service itself gives from now on, before any fault spoils it: the call has
+// the status and the error code of that answer. It is called as those of [World.OnCall] are, after them.
+func (w *World) OnAnswer(f func(c Call, body []byte)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.readers = append(slices.Clone(w.readers), f)
+}
+
+func (w *World) show(c Call, a *answer) {
+	w.mu.Lock()
+	readers := w.readers // copied on write
+	w.mu.Unlock()
+	if a.own.status == 0 {
+		return
+	}
+	c.Status, c.ErrorCode = a.own.status, a.own.code
+	for _, f := range readers {
+		f(c, a.own.body)
+	}
+}

@@ -18,6 +18,7 @@ import (
 
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/codeartifact"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -38,6 +39,7 @@ func newWorld(t *testing.T) (*localaws.World, codeartifact.Repository) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	return w, codeartifact.New(w).AddDomain(account, region, "corp").AddRepository("store")
 }
 

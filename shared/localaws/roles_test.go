@@ -13,6 +13,7 @@ import (
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/proton"
 	"portcullis/shared/localaws/sts"
+	"portcullis/shared/localaws/witness"
 )
 
 // as makes a request with these credentials, without a connection.
@@ -97,6 +98,7 @@ func TestADenialIsAnAnswerOfTheService(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	bridge := eventbridge.New(w)
 	codeartifact.New(w)
 	proton.New(w, bridge)

@@ -32,6 +32,7 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 	a := w.perform(&call, protocol, op, fault, err)
 	w.tell(call)
+	w.show(call, a)
 	if !stayed || !fault.pause(ctx, After) || !sleep(ctx, time.Duration(w.latency.Load())) {
 		abort(rw, r, nil)
 		return
@@ -108,6 +109,7 @@ func (w *World) perform(call *Call, protocol Protocol, op Operation, fault *Inje
 				call.Output = a.body
 			}
 		}
+		a.own = own{a.status, a.code, a.body}
 	}
 	fault.spoil(a)
 	call.Status, call.ErrorCode = a.status, a.code

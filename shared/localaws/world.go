@@ -31,6 +31,7 @@ type World struct {
 	counts      map[CallKind]int
 	countOnly   bool
 	subscribers []func(Call)
+	readers     []func(Call, []byte)
 	faults      []*Injected
 	watchers    []func(now time.Time)
 	closers     []func()

@@ -11,6 +11,7 @@ import (
 	"portcullis/shared/control"
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/codeartifact"
+	"portcullis/shared/localaws/witness"
 	"portcullis/shared/policy"
 )
 
@@ -425,6 +426,7 @@ func neverLoosens(t *testing.T, from, to uint64) {
 			if aws, err = localaws.New(noon); err != nil {
 				t.Fatal(err)
 			}
+			witness.Watch(t, aws)
 			service = codeartifact.New(aws)
 		}
 		w := newWorld(t, aws, service, seed)

@@ -12,6 +12,7 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/proton"
+	"portcullis/shared/localaws/witness"
 	"portcullis/shared/policy"
 )
 
@@ -287,6 +288,7 @@ func TestNothingApprovedIsEverEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer aws.Close()
+	witness.Watch(t, aws)
 	service := proton.New(aws, eventbridge.New(aws))
 	ended, kept := map[string]int{}, 0
 	for seed := range uint64(histories) {

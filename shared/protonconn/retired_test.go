@@ -12,6 +12,7 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/proton"
+	"portcullis/shared/localaws/witness"
 )
 
 // atMost is what a run may wait for a service that is gone, the report included.
@@ -32,6 +33,7 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	return &stage{t, w, proton.New(w, eventbridge.New(w))}
 }
 

@@ -22,6 +22,7 @@ import (
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/proton"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -47,6 +48,7 @@ func newStage(t *testing.T) stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	packages, bridge := codeartifact.New(w), eventbridge.New(w)
 	store := packages.AddDomain(owner, region, "corp").AddRepositoryOf(administrator, "store")
 	store.Grant(outsider, codeartifact.Write)

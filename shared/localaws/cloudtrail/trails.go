@@ -143,7 +143,13 @@ func (t *Trails) selectors(c localaws.Caller, arn string) (any, bool, error) {
 	if trail.Selectors == nil {
 		trail.Selectors = []Selector{{ReadWriteType: "All", IncludeManagementEvents: true}}
 	}
-	return map[string]any{"TrailARN": arn, "EventSelectors": trail.Selectors}, false, err
+	selectors := slices.Clone(trail.Selectors)
+	for i := range selectors {
+		if selectors[i].ExcludeManagementEventSources == nil {
+			selectors[i].ExcludeManagementEventSources = []string{} // AWS's samples have the list, also when it is empty
+		}
+	}
+	return map[string]any{"TrailARN": arn, "EventSelectors": selectors}, false, err
 }
 
 func refused(code, format string, args ...any) error {

@@ -14,6 +14,7 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/cloudtrail"
 	"portcullis/shared/localaws/internal/awscli"
+	"portcullis/shared/localaws/witness"
 )
 
 func TestTrailsTellWhatTheyLog(t *testing.T) {
@@ -23,6 +24,7 @@ func TestTrailsTellWhatTheyLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
+	witness.Watch(t, w)
 	s, who := cloudtrail.ServeTrails(w), w.Account(here)
 	c := sdk.New(sdk.Options{
 		Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{},

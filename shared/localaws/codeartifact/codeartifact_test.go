@@ -12,6 +12,7 @@ import (
 
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/codeartifact"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -29,6 +30,7 @@ func newWorld(t *testing.T) (*localaws.World, *codeartifact.Service) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	return w, codeartifact.New(w)
 }
 

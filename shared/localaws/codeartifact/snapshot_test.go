@@ -12,6 +12,7 @@ import (
 
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/internal/snapshot"
+	"portcullis/shared/localaws/witness"
 )
 
 // The placeholders do not pass the constraints, so what is asked here is only that each request is taken for the right
@@ -22,6 +23,7 @@ func TestTheSnapshotsOfTheSDKAreUnderstood(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
+	witness.Watch(t, w)
 	key := w.Account("111122223333").AccessKeyID
 	s := New(w)
 	snapshots := snapshot.Load(t, "github.com/aws/aws-sdk-go-v2/service/codeartifact")

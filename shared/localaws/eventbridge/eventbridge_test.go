@@ -15,6 +15,7 @@ import (
 
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/eventbridge"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -31,6 +32,7 @@ func newWorld(t *testing.T) (*localaws.World, *eventbridge.Service, *sdk.Client)
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	c := w.Account(account)
 	client := sdk.New(sdk.Options{
 		Region:       region,

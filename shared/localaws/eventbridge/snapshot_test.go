@@ -12,6 +12,7 @@ import (
 
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/internal/snapshot"
+	"portcullis/shared/localaws/witness"
 )
 
 func TestTheSnapshotOfTheSDKIsUnderstood(t *testing.T) {
@@ -20,6 +21,7 @@ func TestTheSnapshotOfTheSDKIsUnderstood(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
+	witness.Watch(t, w)
 	New(w)
 	r := snapshot.Load(t, "github.com/aws/aws-sdk-go-v2/service/eventbridge")["PutEvents"]
 	body, err := io.ReadAll(r.Body)

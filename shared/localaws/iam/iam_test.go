@@ -14,6 +14,7 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/iam"
 	"portcullis/shared/localaws/internal/awscli"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -28,6 +29,7 @@ func newWorld(t *testing.T) *localaws.World {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	return w
 }
 

@@ -14,6 +14,7 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/internal/awscli"
 	"portcullis/shared/localaws/lambda"
+	"portcullis/shared/localaws/witness"
 )
 
 func TestAFunctionTellsHowItIsConfigured(t *testing.T) {
@@ -23,6 +24,7 @@ func TestAFunctionTellsHowItIsConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
+	witness.Watch(t, w)
 	s, who := lambda.New(w), w.Account(account)
 	c := sdk.New(sdk.Options{
 		Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{},

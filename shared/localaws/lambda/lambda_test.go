@@ -18,6 +18,7 @@ import (
 
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/lambda"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -43,6 +44,7 @@ func TestFunction(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(w.Close)
+		witness.Watch(t, w)
 		function := lambda.Function{Name: "probe", Account: account, Region: region, Binary: binary}
 		if change != nil {
 			change(&function)

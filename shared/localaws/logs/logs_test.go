@@ -19,6 +19,7 @@ import (
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/internal/awscli"
 	"portcullis/shared/localaws/logs"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -37,6 +38,7 @@ func newWorld(t *testing.T) (*localaws.World, *logs.Service, *sdk.Client) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	c := w.Account(account)
 	return w, logs.New(w), sdk.New(sdk.Options{
 		Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{},

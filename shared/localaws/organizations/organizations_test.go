@@ -17,6 +17,7 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/internal/awscli"
 	"portcullis/shared/localaws/organizations"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -35,6 +36,7 @@ func newWorld(t *testing.T) (*localaws.World, *organizations.Service) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	return w, organizations.New(w)
 }
 

@@ -16,6 +16,7 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/eventbridge"
 	"portcullis/shared/localaws/proton"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -43,6 +44,7 @@ func newStage(t *testing.T) stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	bridge := eventbridge.New(w)
 	return stage{t, w, proton.New(w, bridge), bridge}
 }

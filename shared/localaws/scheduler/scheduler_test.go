@@ -8,6 +8,7 @@ import (
 
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/scheduler"
+	"portcullis/shared/localaws/witness"
 )
 
 func TestASchedule(t *testing.T) {
@@ -29,6 +30,7 @@ func TestASchedule(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer w.Close()
+			witness.Watch(t, w)
 			var inputs []string
 			scheduler.Every(w, test.interval, []byte(`{"by":"schedule"}`), func(input []byte) {
 				inputs = append(inputs, string(input))

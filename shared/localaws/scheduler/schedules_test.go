@@ -13,6 +13,7 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/internal/awscli"
 	"portcullis/shared/localaws/scheduler"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -26,6 +27,7 @@ func TestAScheduleTellsWhatItStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
+	witness.Watch(t, w)
 	s, who := scheduler.New(w), w.Account(account)
 	c := sdk.New(sdk.Options{
 		Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{},

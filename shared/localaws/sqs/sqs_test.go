@@ -15,6 +15,7 @@ import (
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/internal/awscli"
 	"portcullis/shared/localaws/sqs"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -29,6 +30,7 @@ func newWorld(t *testing.T) *localaws.World {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	return w
 }
 

@@ -18,6 +18,7 @@ import (
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/internal/awscli"
 	"portcullis/shared/localaws/sts"
+	"portcullis/shared/localaws/witness"
 )
 
 const (
@@ -44,6 +45,7 @@ func newStage(t *testing.T) stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
+	witness.Watch(t, w)
 	codeartifact.New(w).AddDomain(member, region, "corp")
 	s := stage{t, w, sts.New(w), w.Role(hub, "hub-control"), w.Role(member, "hub-read").Limit("codeartifact:List*")}
 	s.sts.Trust(s.read, sts.Trust{Principals: []string{s.caller.ARN()}, ExternalID: secret})
