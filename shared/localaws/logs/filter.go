@@ -60,13 +60,15 @@ func (s *Service) route(r *http.Request, body []byte) (localaws.Operation, error
 	if err := json.Unmarshal(body, &op.Input); err != nil {
 		return op, failed("SerializationException", "%v", err)
 	}
-	var in input
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil {
-		return op, invalid("%v", err)
+	op.Run = func(c localaws.Caller) (any, bool, error) {
+		var in input
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&in); err != nil {
+			return nil, false, invalid("%v", err)
+		}
+		return s.filter(c, in)
 	}
-	op.Run = func(c localaws.Caller) (any, bool, error) { return s.filter(c, in) }
 	return op, nil
 }
 
