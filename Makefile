@@ -8,7 +8,7 @@ golangci  := go tool -modfile=tools/go.mod golangci-lint
 ENV   := dev
 STACK := portcullis-$(ENV)
 
-.PHONY: help demo test bench lint validate build deploy stop start round \
+.PHONY: help demo test bench smoke witness lint validate build deploy stop start round \
 	invoke-external-connections invoke-package-groups invoke-package-origins invoke-proton-connections clean sound have-go have-sam have-aws
 
 help: ## list these targets
@@ -23,6 +23,10 @@ test: have-go ## run every test
 
 bench: have-go ## measure what docs/performance.md tells, for some minutes, on a machine that does nothing else
 	@go run ./cmd/bench
+
+smoke: have-go ## try it in a sandbox account of AWS, and ask there what no document settles (ACCOUNT; CLEANUP=1 removes what a killed run left)
+	@test -n "$(ACCOUNT)" || { echo "write make smoke ACCOUNT=111122223333, with the sandbox account of your credentials; docs/fidelity.md says what is done there" >&2; exit 1; }
+	go run ./cmd/smoke -yes-this-is-a-sandbox $(ACCOUNT) $(if $(CLEANUP),-cleanup)
 
 # The first three checks need nothing but Go, so they come first.
 lint: have-go ## check format, vet, module files and linters

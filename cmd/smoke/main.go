@@ -1,0 +1,154 @@
+// Command smoke tries Portcullis in a sandbox account of AWS, and asks there what no document settles. `make smoke` runs it;
+// docs/fidelity.md says what it does, and has the questions.
+//
+// It refuses every account but the one that is named, and one with a CodeArtifact domain that it did not make. All that it
+// makes is in a domain of its own, which it removes again, also when it fails or is interrupted.
+//
+// It was tried against the small AWS of package localaws only.
+//
+// sandbox.go is what it may work in, play.go lets the controls run, questions.go asks.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"text/tabwriter"
+	"time"
+
+	"portcullis/internal/signin"
+	"portcullis/shared/awsio"
+)
+
+// The exit status.
+const (
+	asAssumed = 0
+	failed    = 1
+	misused   = 2
+	differs   = 3 // AWS answered something else than is assumed
+)
+
+const (
+	longest = 40 * time.Minute // of a run
+	leaving = 10 * time.Minute // of removing what was made
+)
+
+type options struct {
+	sandbox string
+	cleanup bool
+	record  string
+	signin  signin.Options
+	patient time.Duration // how long a package group may take to show
+	pause   time.Duration // between two looks for it
+}
+
+func main() {
+	o := options{patient: 10 * time.Minute, pause: 5 * time.Second}
+	region := ""
+	flag.StringVar(&o.sandbox, "yes-this-is-a-sandbox", "", "the `ACCOUNT` of the credentials, in which nobody keeps packages")
+	flag.BoolVar(&o.cleanup, "cleanup", false, "only remove what a run that was killed has left")
+	flag.StringVar(&o.record, "record", "portcullis-smoke-"+time.Now().UTC().Format("20060102T150405Z")+".jsonl", "`FILE` for what is made and done, which must not be there yet")
+	flag.StringVar(&o.signin.Profile, "profile", "", "`NAME` of the profile with the credentials, in ~/.aws/config")
+	flag.StringVar(&region, "region", "", "`NAME` of the Region")
+	flag.StringVar(&o.signin.Endpoint, "endpoint-url", "", "`URL` where AWS is, for tests")
+	flag.Parse()
+	if flag.NArg() > 0 || o.sandbox == "" {
+		fmt.Fprintln(os.Stderr, "smoke: write -yes-this-is-a-sandbox ACCOUNT, if it is one; docs/fidelity.md says what is done there")
+		os.Exit(misused)
+	}
+	if region != "" {
+		o.signin.Regions = []string{region}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	status, err := run(ctx, o, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "smoke:", err)
+	}
+	os.Exit(status)
+}
+
+// run does it all. Once something may have been made it is removed, whatever happens.
+func run(ctx context.Context, o options, out io.Writer) (status int, err error) {
+	ctx, cancel := context.WithTimeout(awsio.ByHand(ctx), longest)
+	defer cancel()
+	s, err := enter(ctx, o, out)
+	if err != nil {
+		return failed, err
+	}
+	left, err := s.guard(ctx)
+	if err != nil {
+		return failed, err
+	}
+	if o.cleanup {
+		return s.leave(ctx, left)
+	}
+	if left {
+		return failed, fmt.Errorf("the domain %s is there already, left by another run, or used by one that is not over; remove it with -cleanup", domain)
+	}
+	if err := s.open(o.record); err != nil {
+		return failed, err
+	}
+	defer s.record.Close()
+	defer func() {
+		if _, gone := s.leave(ctx, true); gone != nil {
+			status, err = failed, errors.Join(err, gone)
+		}
+	}()
+	if err := s.build(ctx); err != nil {
+		return failed, err
+	}
+	if err := s.play(ctx); err != nil {
+		return failed, err
+	}
+	return s.ask(ctx)
+}
+
+// leave removes the domain, also after an interrupt.
+func (s *sandbox) leave(ctx context.Context, there bool) (int, error) {
+	if !there {
+		s.say("nothing is left to remove")
+		return asAssumed, nil
+	}
+	s.say("removing the domain %s and all that is in it", domain)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaving)
+	defer cancel()
+	if err := s.clean(ctx); err != nil {
+		return failed, fmt.Errorf("%w; the domain %s may be there still: remove it with -cleanup", err, domain)
+	}
+	return asAssumed, nil
+}
+
+// ask asks all questions, and prints what is assumed beside what was answered.
+func (s *sandbox) ask(ctx context.Context) (int, error) {
+	status := asAssumed
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(s.out, "\n")
+	fmt.Fprintln(w, "\tQUESTION\tASSUMED\tANSWERED\t")
+	for _, q := range questions() {
+		a, err := q.ask(ctx, s)
+		if ctx.Err() != nil {
+			_ = w.Flush()
+			return failed, ctx.Err()
+		}
+		verdict := "as assumed"
+		switch {
+		case err != nil:
+			a.answered, verdict = err.Error(), "not known"
+			status = max(status, failed)
+		case a.assumed == "":
+			verdict = "measured"
+		case a.assumed != a.answered:
+			verdict, status = "differs", max(status, differs)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", q.id, q.text, a.assumed, a.answered, verdict)
+	}
+	if err := w.Flush(); err != nil {
+		return failed, err
+	}
+	return status, nil
+}
