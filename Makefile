@@ -24,6 +24,13 @@ test: have-go ## run every test
 bench: have-go ## measure what docs/performance.md tells, for some minutes, on a machine that does nothing else
 	@go run ./cmd/bench
 
+# The modules of Node.js come into a folder that is thrown away; package.json says exactly which.
+witness: have-go ## hold the small AWS against the SDK for JavaScript, which npm installs into a temporary folder, and against the AWS CLI if it is there
+	@command -v npm >/dev/null || { echo "this needs Node.js with npm. Install it from https://nodejs.org/" >&2; exit 1; }
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp shared/localaws/testdata/javascript/package.json "$$folder" && \
+		npm install --prefix "$$folder" --no-package-lock --ignore-scripts --no-audit --no-fund && \
+		PORTCULLIS_JAVASCRIPT="$$folder" go test -count=1 -v -run 'Understand' ./shared/localaws ./shared/localaws/proton
+
 smoke: have-go ## try it in a sandbox account of AWS, and ask there what no document settles (ACCOUNT; CLEANUP=1 removes what a killed run left)
 	@test -n "$(ACCOUNT)" || { echo "write make smoke ACCOUNT=111122223333, with the sandbox account of your credentials; docs/fidelity.md says what is done there" >&2; exit 1; }
 	go run ./cmd/smoke -yes-this-is-a-sandbox $(ACCOUNT) $(if $(CLEANUP),-cleanup)
