@@ -278,14 +278,23 @@ func TestAnEventRunDoesNotSayThatTheEstateIsAsItShouldBe(t *testing.T) {
 }
 
 // metrics returns the last line that CloudWatch makes metrics from.
-func (s *stage) metrics() (last map[string]any) {
+func (s *stage) metrics() map[string]any {
+	all := s.allMetrics()
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
+}
+
+// allMetrics returns all lines that CloudWatch makes metrics from.
+func (s *stage) allMetrics() (list []map[string]any) {
 	for _, line := range s.Function.Logs() {
 		var m map[string]any
 		if json.Unmarshal([]byte(line), &m) == nil && m["_aws"] != nil {
-			last = m
+			list = append(list, m)
 		}
 	}
-	return last
+	return list
 }
 
 // Most callers have no role, and a function that was not told its own has none to

@@ -175,3 +175,24 @@ func TestEachHandsOverEveryPageAndKeepsNone(t *testing.T) {
 		t.Errorf("error %v after %d pages, want the one of take after the first", err, calls)
 	}
 }
+
+// A list that goes round in a circle of any length ends when it comes back to where
+// it was, and leaves nothing.
+func TestReadAllEndsInACircleOfAnyLength(t *testing.T) {
+	for length := 1; length <= 50; length++ {
+		for before := range 3 { // pages before the circle begins
+			circle := list{"first": {[]string{"x"}, aws.String("0"), nil}}
+			for i := range before + length {
+				next := i + 1
+				if next == before+length {
+					next = before
+				}
+				circle[strconv.Itoa(i)] = listPage{[]string{}, aws.String(strconv.Itoa(next)), nil}
+			}
+			got, asked, err := circle.read(t)
+			if len(asked) != 1+before+length || Classify(err) != Malformed || got.Items() != nil {
+				t.Errorf("circle of %d after %d: %d pages asked for, %d entries, error %v", length, before, len(asked), len(got.Items()), err)
+			}
+		}
+	}
+}

@@ -70,11 +70,16 @@ func Meanwhile(f func()) Kind {
 }
 
 // Truncate sends half of the answer under the Content-Length of the whole, and closes the connection cleanly.
-func Truncate() Kind {
+func Truncate() Kind { return cut(func(size int) int { return size / 2 }) }
+
+// Cut is Truncate after so many bytes; an answer that is not longer arrives whole.
+func Cut(bytes int) Kind { return cut(func(size int) int { return min(bytes, size) }) }
+
+func cut(at func(size int) int) Kind {
 	return spoilSend(func(rw http.ResponseWriter, _ *http.Request, a *answer) {
 		a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
 		a.writeHeader(rw)
-		write(rw, a.body[:len(a.body)/2]) // net/http closes a connection that was promised more
+		write(rw, a.body[:at(len(a.body))]) // net/http closes a connection that was promised more
 	})
 }
 

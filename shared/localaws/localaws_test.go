@@ -294,6 +294,8 @@ func TestAFaultCanSpoilTheServicesOwnAnswer(t *testing.T) {
 		date string
 	}{
 		{"half of it", localaws.Truncate(), half, io.ErrUnexpectedEOF, "Fri, 20 Nov 2026 12:00:00 GMT"},
+		{"seven bytes of it", localaws.Cut(7), whole.body[:7], io.ErrUnexpectedEOF, "Fri, 20 Nov 2026 12:00:00 GMT"},
+		{"no more bytes than there are", localaws.Cut(1 << 20), whole.body, nil, "Fri, 20 Nov 2026 12:00:00 GMT"},
 		{"half of it in chunks", localaws.TruncateChunked(), half, io.ErrUnexpectedEOF, "Fri, 20 Nov 2026 12:00:00 GMT"},
 		{"byte by byte", localaws.Drip(time.Microsecond), whole.body, nil, "Fri, 20 Nov 2026 12:00:00 GMT"},
 		{"far too much", localaws.Pad(3), strings.Repeat(" ", 3<<20) + whole.body, nil, "Fri, 20 Nov 2026 12:00:00 GMT"},

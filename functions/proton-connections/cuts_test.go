@@ -1,0 +1,62 @@
+package main_test
+
+import (
+	"slices"
+	"testing"
+
+	"portcullis/internal/endtoend"
+	"portcullis/shared/localaws"
+)
+
+// The list that a rejection depends on is cut at every byte, in the first reading and
+// in the second one. Nothing is rejected on any of them; on the whole list, the
+// request is.
+func TestNoPlaceToCutAnAnswerLeadsToAWrite(t *testing.T) {
+	t.Parallel()
+	const list = "ListEnvironmentAccountConnections"
+	prepare := func(t *testing.T) *endtoend.Stage {
+		s := newStage(t, "enforce", everything)
+		s.asked(partner, home, "web")
+		return s.Stage
+	}
+	endtoend.CutEverywhere(t, list, prepare, reject)
+	t.Run("in the second reading", func(t *testing.T) {
+		t.Parallel()
+		endtoend.CutEverywhereAfter(t, 2, list, prepare, reject) // one for each side
+	})
+}
+
+// The credentials end before each call of a sweep in turn, and with them everything
+// after it. What cannot be undone is not done without its intent, and the next sweep
+// ends what was left.
+func TestCredentialsMayEndAtEveryCall(t *testing.T) {
+	t.Parallel()
+	wrote, ends := false, false
+	for call := 0; !ends; call++ {
+		s := newStage(t, "enforce", everything)
+		bothSides(s)
+		fault := s.World.Inject(localaws.Fault{Service: "proton", Skip: call, Kind: localaws.Fail(403, "ExpiredTokenException", "the token is too old")})
+		out, err := s.Invoke(sweep)
+		ends = fault.Count() == 0
+		fault.Remove()
+		written := s.writes()
+		wrote = wrote || len(written) > 0
+		intents := s.intended()
+		for _, w := range written {
+			if !slices.Contains(intents, w) {
+				t.Errorf("call %d: %q has no intent", call, w)
+			}
+		}
+		if len(written) < 2 && err == nil && out.Complete {
+			t.Errorf("call %d: %q, and the run says that it was complete: %+v", call, written, out)
+		}
+		if ends && call < 5 {
+			t.Errorf("a sweep makes only %d calls", call)
+		}
+		s.Sweep()
+		s.wantWrites(remove+" strange", reject+" web")
+	}
+	if !wrote {
+		t.Error("the credentials never ended after a write: the test proves nothing")
+	}
+}
