@@ -8,7 +8,7 @@ golangci  := go tool -modfile=tools/go.mod golangci-lint
 ENV   := dev
 STACK := portcullis-$(ENV)
 
-.PHONY: help demo test bench smoke witness lint validate build deploy stop start round \
+.PHONY: help demo test fuzz cover bench simulate mutants smoke witness lint validate build deploy stop start round \
 	invoke-external-connections invoke-package-groups invoke-package-origins invoke-proton-connections clean sound have-go have-sam have-aws
 
 help: ## list these targets
@@ -20,6 +20,17 @@ demo: have-go ## watch Portcullis work against a small AWS on this machine
 test: have-go ## run every test
 	go test ./...
 	go -C tools test ./...
+
+# Each target for so long. What it finds stays under testdata/fuzz of its package, and make test runs it from then on.
+TIME := 1m
+
+fuzz: have-go ## try to break whatever reads what others wrote, each reader for a while (TIME=1m)
+	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd functions internal shared | xargs -n 1 dirname | sort -u); do \
+		for target in $$(go test -list '^Fuzz' ./$$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) ./$$package; \
+		done; \
+	done
 
 bench: have-go ## measure what docs/performance.md tells, for some minutes, on a machine that does nothing else
 	@go run ./cmd/bench

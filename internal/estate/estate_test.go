@@ -50,7 +50,7 @@ proton_connections:
   pending_after: 30d
 `
 
-func parse(t *testing.T, text string) *policy.Policy {
+func parse(t testing.TB, text string) *policy.Policy {
 	t.Helper()
 	p, err := policy.Parse("policy.yaml", []byte(text))
 	if err != nil {
@@ -61,7 +61,7 @@ func parse(t *testing.T, text string) *policy.Policy {
 
 // look looks at a local AWS with something for every control in it, and returns
 // what was seen and what was concluded from it there and then.
-func look(t *testing.T, p *policy.Policy, more func(*localaws.World)) (Estate, []control.Plan) {
+func look(t testing.TB, p *policy.Policy, more func(*localaws.World)) (Estate, []control.Plan) {
 	t.Helper()
 	w, err := localaws.New(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
 	if err != nil {
@@ -108,7 +108,7 @@ func look(t *testing.T, p *policy.Policy, more func(*localaws.World)) (Estate, [
 	return e, plans
 }
 
-func kept(t *testing.T, e Estate) []byte {
+func kept(t testing.TB, e Estate) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := e.Write(&b); err != nil {

@@ -344,16 +344,6 @@ func TestMark(t *testing.T) {
 	}
 }
 
-func FuzzParseMark(f *testing.F) {
-	f.Add(Mark{Since: noon, Created: longAgo}.String())
-	f.Add("2026-11-20T12:00:00Z/-1")
-	f.Fuzz(func(t *testing.T, value string) {
-		if m, err := ParseMark(value); err == nil && m.String() != value {
-			t.Errorf("%q was read as %s", value, m)
-		}
-	})
-}
-
 func TestARN(t *testing.T) {
 	for arn, want := range map[string]string{
 		"arn:aws:codeartifact:eu-west-1:111122223333:package-group/corp/%2a":               "/*",

@@ -445,7 +445,13 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("-once +again:\n%s", diff)
 		}
 		if err == nil {
+			if wrong := sound(p); wrong != nil {
+				t.Errorf("accepted: %q", wrong)
+			}
 			return
+		}
+		if p != nil {
+			t.Errorf("refused, and yet there is %+v", p)
 		}
 		var problems policy.Problems
 		if !errors.As(err, &problems) || len(problems) == 0 || err.Error() != errAgain.Error() {
