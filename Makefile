@@ -32,6 +32,22 @@ fuzz: have-go ## try to break whatever reads what others wrote, each reader for 
 		done; \
 	done
 
+decided := ./shared/control ./shared/policy ./shared/trigger $(patsubst %/decide.go,./%,$(wildcard shared/*/decide.go))
+comma   := ,
+space   := $(subst ,, )
+
+# The profile has a block once for each package whose tests ran; one that ran it is enough.
+cover: have-go ## print how much of the decisions the tests execute; all of every decide.go is asked for
+	@mkdir -p build
+	@go test -coverprofile=build/cover.out -coverpkg=$(subst $(space),$(comma),$(strip $(decided))) $(decided) >/dev/null
+	@awk 'NR > 1 { size[$$1] = $$2; runs[$$1] += $$3 } \
+		END { for (block in size) { \
+			file = block; sub(/^[^\/]*\//, "", file); sub(/:.*/, "", file); folder = file; sub(/\/[^\/]*$$/, "", folder); \
+			part = file ~ /decide\.go$$/ ? file : folder ~ /(control|policy|trigger)$$/ ? folder : ""; \
+			if (part == "") continue; \
+			all[part] += size[block]; if (runs[block]) hit[part] += size[block]; else if (part == file) { missed = 1; print "not executed: " block }} \
+		for (part in all) printf "%-32s %5.1f %% of %d statements\n", part, 100 * hit[part] / all[part], all[part]; exit missed }' build/cover.out
+
 bench: have-go ## measure what docs/performance.md tells, for some minutes, on a machine that does nothing else
 	@go run ./cmd/bench
 

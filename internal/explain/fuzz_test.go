@@ -38,7 +38,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%q is %+v", name, r)
 			}
 		case Package:
-			if r.Package.Name == "" || r.Package.Format == "" || r.Package.URL != name {
+			if r.Package.Name == "" || r.Package.Format == "" || r.Package.URL != strings.TrimSpace(name) {
 				t.Errorf("%q is %+v", name, r)
 			}
 		case Connection:

@@ -25,6 +25,7 @@ type world struct {
 	answer    control.Answer
 	err       error
 	done      bool
+	remark    string         // what the look after the write has to say
 	restore   string         // what the look after the write finds lost
 	undo      []control.Call // what would put it back
 	unseen    error
@@ -79,7 +80,7 @@ func (w *world) Write(ctx context.Context, a control.Action) (control.Answer, er
 
 func (w *world) Verify(ctx context.Context, a control.Action) (control.Look, error) {
 	w.note(ctx, "verify", a)
-	return control.Look{Done: w.done && a.ID != w.refuse, Restore: w.restore, Undo: w.undo}, w.unseen
+	return control.Look{Done: w.done && a.ID != w.refuse, Remark: w.remark, Restore: w.restore, Undo: w.undo}, w.unseen
 }
 
 func (w *world) Outcome(ctx context.Context, o control.Outcome) {
@@ -193,6 +194,14 @@ func TestApplyConcludesFromTheAnswerAndTheLook(t *testing.T) {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestApplySaysWhatTheLookRemarks(t *testing.T) {
+	w := &world{answer: control.Accepted, done: true, remark: "what was deleted could not be compared"}
+	o := apply(t, w, "a")[0]
+	if o.Status != control.Applied || !strings.HasSuffix(o.Detail, "; what was deleted could not be compared") {
+		t.Errorf("%s: %s", o.Status, o.Detail)
 	}
 }
 

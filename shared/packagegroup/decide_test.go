@@ -344,6 +344,14 @@ func TestMark(t *testing.T) {
 	}
 }
 
+func TestTimesAreToldInDaysWhereTheyAreWholeOnes(t *testing.T) {
+	for d, want := range map[time.Duration]string{14 * 24 * time.Hour: "14 days", 36 * time.Hour: "36 hours", 24 * time.Hour: "1 days"} {
+		if got := span(d); got != want {
+			t.Errorf("%s is told as %q", d, got)
+		}
+	}
+}
+
 func TestARN(t *testing.T) {
 	for arn, want := range map[string]string{
 		"arn:aws:codeartifact:eu-west-1:111122223333:package-group/corp/%2a":               "/*",

@@ -109,7 +109,7 @@ func FuzzParsePackage(f *testing.F) {
 			}
 			return
 		}
-		if !possible(p) || p.URL != url {
+		if !possible(p) || p.URL != strings.TrimSpace(url) {
 			t.Errorf("%q is %+v", url, p)
 		}
 		if again, err := policy.ParsePackage(p.URL); err != nil || !again.Same(p) {

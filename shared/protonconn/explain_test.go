@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -89,5 +90,24 @@ func TestNothingWasTriedOfWhatIsListedTwice(t *testing.T) {
 		if e.Verdict != control.Undetermined || len(e.Trials) != 0 {
 			t.Errorf("%+v", e)
 		}
+	}
+}
+
+// Where no answer said what time it is, a waiver may have ended: it is told of as not
+// known, and why.
+func TestAWaiverWhoseEndIsNotKnownIsToldOf(t *testing.T) {
+	c := request(pending, "web")
+	w := policy.ConnectionWaiver{
+		Approval: policy.Approval{Place: "proton_connections.waivers[0]", EnvironmentAccounts: []string{environment}, ManagementAccounts: []string{management}, Environments: []string{"*"}},
+		Term:     policy.Term{ID: "trial", Owner: "team-web", Expires: noon.Add(day)},
+	}
+	p := &policy.Policy{ProtonConnections: &policy.ProtonConnections{Waivers: []policy.ConnectionWaiver{w}}}
+	_, _, explained := seen(Management, c).Explain(p, time.Time{}, c.ID)
+	if len(explained) != 1 || explained[0].Verdict != control.Undetermined || len(explained[0].Trials) != 1 {
+		t.Fatalf("%+v", explained)
+	}
+	want := control.Trial{Rule: w.Place, Result: control.Unknown, Why: w.Span() + "; what time it is, is not known"}
+	if diff := cmp.Diff(want, explained[0].Trials[0]); diff != "" {
+		t.Errorf("trial (-want +got):\n%s", diff)
 	}
 }

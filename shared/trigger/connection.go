@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"sync"
@@ -63,8 +64,9 @@ func parseConnectionCall(e envelope) (Trigger, error) {
 	}
 	// A request to create names no id; the answer to it does.
 	t.Connection = c.parameter("id")
-	if made, ok := c.Elements["environmentAccountConnection"].(map[string]any); ok && t.Connection == "" {
-		t.Connection, _ = made["id"].(string)
+	var made struct{ ID json.RawMessage }
+	if t.Connection == "" && json.Unmarshal(c.Elements["environmentAccountConnection"], &made) == nil {
+		_ = json.Unmarshal(made.ID, &t.Connection) // what is no text names nothing
 	}
 	return t, t.named()
 }

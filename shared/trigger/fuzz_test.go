@@ -2,8 +2,10 @@ package trigger_test
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -85,4 +87,28 @@ func FuzzParseRound(f *testing.F) {
 			t.Errorf("cause %q", got.Cause)
 		}
 	})
+}
+
+// An event of AWS's greatest size, and one that is nothing but nesting, take memory
+// in proportion to their size, and no more.
+func TestParseIsBounded(t *testing.T) {
+	for name, payload := range map[string][]byte{
+		"a megabyte in one word":   []byte(`{"source":"x","detail":"` + strings.Repeat("a", 1<<20) + `"}`),
+		"a megabyte of parameters": edited(t, edit{parameters, parameters + `"padding": [` + strings.Repeat("1,", 1<<19) + `1],`}),
+		"200,000 deep":             []byte(strings.Repeat(`{"detail":`, 200_000) + "1" + strings.Repeat("}", 200_000)),
+		"200,000 deep in arrays":   []byte(`{"detail":` + strings.Repeat("[", 200_000) + strings.Repeat("]", 200_000) + `}`),
+		"a megabyte of keys":       []byte(`{` + strings.Repeat(`"a":0,`, 1<<17) + `"z":1}`),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		began := time.Now()
+		_, _ = trigger.Parse(payload)
+		took := time.Since(began)
+		runtime.ReadMemStats(&after)
+		used := float64(after.TotalAlloc-before.TotalAlloc) / (1 << 20)
+		t.Logf("%-26s %4d KiB: %6.2f MiB, %s", name, len(payload)>>10, used, took)
+		if used > 8 || took > 2*time.Second {
+			t.Errorf("%s takes %.1f MiB and %s", name, used, took)
+		}
+	}
 }

@@ -240,8 +240,9 @@ type call struct {
 			} `json:"sessionIssuer"`
 		} `json:"sessionContext"`
 	} `json:"userIdentity"`
-	Parameters map[string]any `json:"requestParameters"`
-	Elements   map[string]any `json:"responseElements"`
+	// What is not asked for by name stays as it came: a megabyte of it would take fifty.
+	Parameters map[string]json.RawMessage `json:"requestParameters"`
+	Elements   map[string]json.RawMessage `json:"responseElements"`
 }
 
 // parseCall reads what all records of calls have in common. The trigger is ignored
@@ -327,14 +328,13 @@ func (f form) MatchString(name string) bool {
 func (c call) parameter(names ...string) string {
 	other := ""
 	for _, name := range names {
-		switch v := c.Parameters[name].(type) {
-		case nil:
-		case string:
-			if v != "" {
-				return v
-			}
-		default:
-			other = fmt.Sprintf("a %T", v) // which is no name of anything
+		raw, value := c.Parameters[name], ""
+		switch {
+		case len(raw) == 0 || string(raw) == "null":
+		case json.Unmarshal(raw, &value) != nil:
+			other = brief(string(raw)) + " and no text" // which is no name of anything
+		case value != "":
+			return value
 		}
 	}
 	return other
