@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -124,8 +126,8 @@ func (a *applyCommand) run(c *cobra.Command, args []string) error {
 // act carries out what the gate let through. It is begun only while ctx lasts; what
 // was begun is finished.
 func (a *applyCommand) act(ctx context.Context, c *cobra.Command, login *signin.Login, rules *policy.Policy, result present.Result, rec *record) error {
-	out, errs := c.OutOrStdout(), c.ErrOrStderr()
-	stop := finishing(ctx, errs)
+	errs, colour := c.ErrOrStderr(), present.Coloured(c.OutOrStdout())
+	ctx, out, stop := finishing(ctx, c.OutOrStdout(), errs)
 	defer stop()
 	var outcomes []control.Outcome
 	ways := map[string]*awsio.AWS{}
@@ -138,7 +140,7 @@ func (a *applyCommand) act(ctx context.Context, c *cobra.Command, login *signin.
 		if err != nil {
 			return err
 		}
-		tell := rec.of(ctx, part.Control, out, errs, present.Coloured(out))
+		tell := rec.of(ctx, part.Control, out, errs, colour)
 		for _, o := range part.Gate.Withheld {
 			tell.run.Outcome(ctx, o) // the plan has told it
 		}
@@ -151,6 +153,9 @@ func (a *applyCommand) act(ctx context.Context, c *cobra.Command, login *signin.
 	fmt.Fprintf(out, "\n%s; recorded in %s\n", present.Tally(outcomes), rec.path)
 	if rec.err != nil {
 		return fmt.Errorf("the record %s is not complete: %w; what is above was not all written into it", rec.path, rec.err)
+	}
+	if err := out.ended(rec); err != nil {
+		return err
 	}
 	return remaining(result, outcomes)
 }
@@ -181,12 +186,46 @@ func (b byHand) Write(ctx context.Context, a control.Action) (control.Answer, er
 	return answer, err
 }
 
-// finishing says at the first interrupt what is done about it. Further ones change
-// nothing, as the end is near: no write takes long.
-func finishing(ctx context.Context, errs io.Writer) (stop func() bool) {
-	return context.AfterFunc(ctx, func() {
+// teller is where a command that writes to AWS tells what it does. Where nobody reads
+// that any more, it goes to the standard error, and no other write is begun.
+type teller struct {
+	out, errs io.Writer
+	stop      context.CancelFunc
+	broken    error // why nothing more can be told on out
+}
+
+func (t *teller) Write(text []byte) (int, error) {
+	if t.broken == nil {
+		n, err := t.out.Write(text)
+		if err == nil {
+			return n, nil
+		}
+		t.broken = err
+		t.stop()
+		fmt.Fprintln(t.errs, "nobody reads the standard output any more: a write under way is finished and recorded, and no other is begun; the rest of what is told follows here")
+	}
+	return t.errs.Write(text)
+}
+
+// ended is the error of a command that could not tell all that it did.
+func (t *teller) ended(rec *record) error {
+	if t.broken == nil {
+		return nil
+	}
+	return fmt.Errorf("telling what was done: %w; the record %s has all of it", t.broken, rec.path)
+}
+
+// finishing returns what is told by, and the context in which writes are begun: until
+// an interrupt, or until nobody reads what is told. It says at the first interrupt what
+// is done about it. Further ones change nothing, as the end is near: no write takes
+// long.
+func finishing(ctx context.Context, out, errs io.Writer) (begin context.Context, t *teller, stop func()) {
+	signal.Ignore(syscall.SIGPIPE) // else it ends the program with a write under way; there is an error for each
+	saying := context.AfterFunc(ctx, func() {
 		fmt.Fprintln(errs, "interrupted: the write under way is finished and recorded, and no other is begun")
 	})
+	begin, cancel := context.WithCancel(ctx)
+	return begin, &teller{out: out, errs: errs, stop: cancel}, func() { saying(); cancel() }
 }
 
 // remaining is the exit status after the actions, by what stands against the policy

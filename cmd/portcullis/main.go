@@ -45,7 +45,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	err := root.ExecuteContext(ctx)
 	var status exit
@@ -62,6 +62,16 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		fmt.Fprintln(errs, "portcullis:", present.Plain(err.Error()))
 		return exitError
 	}
+}
+
+// endings are the signals that end a command in order. A hang-up is none of them where
+// it is ignored already, as nohup has it.
+func endings() []os.Signal {
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		list = append(list, syscall.SIGHUP)
+	}
+	return list
 }
 
 // An exit is how a command ends that did its work and found something. There is

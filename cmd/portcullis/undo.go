@@ -283,8 +283,8 @@ func (u *undoCommand) views(login *signin.Login, rules *policy.Policy, mode cont
 
 // act makes the calls, those of one resource after the other.
 func (u *undoCommand) act(ctx context.Context, c *cobra.Command, views func(string) (seeing, error), view present.Undo, rec *record) error {
-	out, errs := c.OutOrStdout(), c.ErrOrStderr()
-	stop := finishing(ctx, errs)
+	errs, colour := c.ErrOrStderr(), present.Coloured(c.OutOrStdout())
+	ctx, out, stop := finishing(ctx, c.OutOrStdout(), errs)
 	defer stop()
 	fmt.Fprintln(out)
 	var outcomes []control.Outcome
@@ -297,13 +297,16 @@ func (u *undoCommand) act(ctx context.Context, c *cobra.Command, views func(stri
 		if err != nil {
 			return err
 		}
-		tell := rec.of(ctx, r.Outcome.Control, out, errs, present.Coloured(out))
+		tell := rec.of(ctx, r.Outcome.Control, out, errs, colour)
 		control.Apply(context.WithoutCancel(ctx), ctx, actions, undo.NewActor(v.View, v.write, r), tell)
 		outcomes = append(outcomes, tell.outcomes...)
 	}
 	fmt.Fprintf(out, "\n%s; recorded in %s\n", present.Tally(outcomes), rec.path)
 	if rec.err != nil {
 		return fmt.Errorf("the record %s is not complete: %w; what is above was not all written into it", rec.path, rec.err)
+	}
+	if err := out.ended(rec); err != nil {
+		return err
 	}
 	var ended error
 	for _, o := range outcomes {
