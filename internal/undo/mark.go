@@ -11,8 +11,9 @@ import (
 	"portcullis/shared/packagegroup"
 )
 
-// mark is the mark of package-groups on a group: one that was set is taken off, one
-// that was taken off is set.
+// mark is the mark of package-groups on a group. One that was set is taken off. One
+// that was taken off is not set again: the group would go without a grace time, as the
+// time of the old mark is over.
 type mark struct {
 	arn      string
 	domain   packagegroup.Domain
@@ -26,10 +27,10 @@ func (m *mark) calls() []control.Call {
 	if m.takesOff {
 		return []control.Call{call("UntagResource", m.unset)}
 	}
-	return []control.Call{call("TagResource", m.set)}
+	return nil
 }
 
-// look says what the group needs to bear its mark again, or not to.
+// look says what the group needs to lose its mark.
 func (m *mark) look(ctx context.Context, v View) Standing {
 	tags, err := tagsOf(ctx, v.API, m.arn)
 	what := fmt.Sprintf("package group %s of domain %s", m.pattern, m.domain.Name)
@@ -49,17 +50,12 @@ func (m *mark) look(ctx context.Context, v View) Standing {
 		s.Left = m.calls()
 		s.Notes = []string{"where a function enforces, its next sweep marks it again; a keep rule of the policy, or the tag " + packagegroup.KeepTag + ", keeps it"}
 	case !m.takesOff && !there:
-		s.Left = m.calls()
+		s.Refused = what + " bears no mark, and nothing is lost without one; the old one would have it deleted without a grace time. Where a function enforces, its next sweep marks it anew if it is dead"
 	}
 	return s
 }
 
-func (m *mark) write(ctx context.Context, api Writer, operation string) error {
-	var err error
-	if operation == "TagResource" {
-		_, err = api.TagResource(ctx, &codeartifact.TagResourceInput{ResourceArn: &m.arn, Tags: sdkTags(m.set.Tags)})
-	} else {
-		_, err = api.UntagResource(ctx, &codeartifact.UntagResourceInput{ResourceArn: &m.arn, TagKeys: m.unset.TagKeys})
-	}
+func (m *mark) write(ctx context.Context, api Writer, _ string) error {
+	_, err := api.UntagResource(ctx, &codeartifact.UntagResourceInput{ResourceArn: &m.arn, TagKeys: m.unset.TagKeys})
 	return err
 }

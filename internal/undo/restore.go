@@ -30,7 +30,6 @@ type Writer interface {
 	AssociateExternalConnection(context.Context, *codeartifact.AssociateExternalConnectionInput, ...options) (*codeartifact.AssociateExternalConnectionOutput, error)
 	CreatePackageGroup(context.Context, *codeartifact.CreatePackageGroupInput, ...options) (*codeartifact.CreatePackageGroupOutput, error)
 	UpdatePackageGroupOriginConfiguration(context.Context, *codeartifact.UpdatePackageGroupOriginConfigurationInput, ...options) (*codeartifact.UpdatePackageGroupOriginConfigurationOutput, error)
-	TagResource(context.Context, *codeartifact.TagResourceInput, ...options) (*codeartifact.TagResourceOutput, error)
 	UntagResource(context.Context, *codeartifact.UntagResourceInput, ...options) (*codeartifact.UntagResourceOutput, error)
 }
 

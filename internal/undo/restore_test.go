@@ -118,3 +118,24 @@ func TestTheSecondCallWaitsForTheFirst(t *testing.T) {
 		})
 	}
 }
+
+// A mark that was taken off is not set again: its time is over, and the group would be
+// deleted without a grace time.
+func TestAnOldMarkIsNotSetAgain(t *testing.T) {
+	text, err := os.ReadFile("testdata/unmark.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := Read("unmark.json", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Prepare(read[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Look(t.Context(), View{API: &slow{}})
+	if len(r.Calls()) > 0 || len(r.Standing.Left) > 0 || !strings.Contains(r.Standing.Refused, "nothing is lost without one") {
+		t.Errorf("it calls %v, and says %q", r.Standing.Left, r.Standing.Refused)
+	}
+}
