@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -177,7 +178,28 @@ func checkGroup(o Outcome) (resource, error) {
 			return nil, errors.New("its undo sets the mark of package-groups, which a group that is restored does not bear")
 		}
 	}
+	if differs := g.unlike(o.Status); differs != "" {
+		return nil, fmt.Errorf("its undo has another %s than the state before; the record was changed after it was written", differs)
+	}
 	return g, nil
+}
+
+// unlike says in what the undo is not that of the state before. What was changed in the
+// moment of the deletion is restored as it was when it went: that has a status of
+// its own, and all but the tags may differ.
+func (g *group) unlike(status control.Status) string {
+	late := status == control.RestoreNeeded
+	switch {
+	case !maps.Equal(g.tags(), unmarked(g.before.Tags)):
+		return "list of tags"
+	case !late && g.create.ContactInfo != g.before.Contact:
+		return "contact"
+	case !late && g.create.Description != g.before.Description:
+		return "description"
+	case !late && !g.has(g.before, g.wanted()):
+		return "mode"
+	}
+	return ""
 }
 
 func checkMark(o Outcome) (resource, error) {

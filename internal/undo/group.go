@@ -31,6 +31,7 @@ type group struct {
 	create create
 	modes  *setModes // nil where it had none of its own
 	before snapshot
+	made   bool // by this undo, as far as AWS did not refuse it
 }
 
 func (g *group) calls() []control.Call {
@@ -43,14 +44,18 @@ func (g *group) calls() []control.Call {
 
 // look says what the domain needs to have its group again.
 //
-//	the group                                         | it is
-//	--------------------------------------------------+---------------------------------
-//	cannot be read                                    | not known
-//	is not there                                      | restored, by all calls
-//	is not there, nor is its domain                   | refused
-//	exists as the undo leaves it                      | as it was
-//	exists as the first call leaves it, and that only | restored, by the call that is left
-//	exists otherwise                                  | refused: somebody made another one
+//	the group                                          | it is
+//	---------------------------------------------------+---------------------------------
+//	cannot be read                                     | not known
+//	is not there                                       | restored, by all calls
+//	is not there, nor is its domain                    | refused
+//	exists as the undo leaves it                       | as it was
+//	exists as the first call, made by us just now, has | restored, by the call that is left
+//	exists otherwise, made when the one before was     | refused: it was never deleted
+//	exists otherwise                                   | refused: somebody made another one
+//
+// A mode is never set on a group that this undo did not make: there is no telling whose
+// it is, and the mode may open it.
 func (g *group) look(ctx context.Context, v View) Standing {
 	what := fmt.Sprintf("package group %s of domain %s", g.create.PackageGroup, g.create.Domain)
 	now, err := describe(ctx, v.API, g)
@@ -67,8 +72,11 @@ func (g *group) look(ctx context.Context, v View) Standing {
 	switch {
 	case same && g.has(now, g.wanted()):
 		s.Differs = g.differs(now)
-	case same && g.modes != nil && g.has(now, nil):
+	case same && g.made && g.modes != nil && g.has(now, nil):
 		s.Left, s.Notes = g.calls()[1:], g.notes(v)
+	case now.Created.UnixMilli() == g.before.Created.UnixMilli():
+		s.Refused = fmt.Sprintf("%s was not deleted: it is the one that was made on %s, and somebody has changed it since; there is nothing to restore",
+			what, now.Created.Format("2006-01-02 15:04:05 UTC"))
 	default:
 		s.Refused = fmt.Sprintf("%s exists again, since %s, and is not as it was; if it should be, set it with `aws codeartifact update-package-group` and `update-package-group-origin-configuration`, or delete it and undo this again",
 			what, now.Created.Format("2006-01-02 15:04:05 UTC"))
@@ -215,6 +223,7 @@ func (g *group) write(ctx context.Context, api Writer, operation string) error {
 			in.Description = &g.create.Description
 		}
 		_, err := api.CreatePackageGroup(ctx, in)
+		g.made = awsio.Answer(err) != control.Refused
 		return err
 	}
 	modes := map[string]types.PackageGroupOriginRestrictionMode{}

@@ -137,7 +137,7 @@ func (a *Actor) Recheck(ctx context.Context, action control.Action) control.Plan
 	s := r.resource.look(ctx, a.view)
 	for a.begun && s.Unread == "" && s.Refused == "" && len(s.Left) > 0 && s.Left[0].Operation != action.Call.Operation {
 		if !a.pause(ctx) {
-			s = Standing{Unread: "the call before this one does not show yet; undo the same outcome again in a minute"}
+			s = Standing{Unread: "the call before this one does not show yet; once it does, make this one with the AWS CLI, as another undo could not tell whose it was"}
 			break
 		}
 		s = r.resource.look(ctx, a.view)

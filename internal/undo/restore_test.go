@@ -75,19 +75,30 @@ func (k *kept) statuses() (s []string) {
 	return s
 }
 
-// The modes of a group are set once the group shows, and never where it does not: the
-// call would find no group, and what was to be blocked would stay open in silence.
-func TestTheSecondCallWaitsForTheFirst(t *testing.T) {
+// late is a package group that got a mode in the moment in which it was deleted.
+func late(t *testing.T) *Restoration {
+	t.Helper()
 	text, err := os.ReadFile("testdata/group.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	restrictions := `{"service":"codeartifact","operation":"UpdatePackageGroupOriginConfiguration","input":{"domain":"corp","domainOwner":"111122223333","packageGroup":"/npm/a/*","restrictions":{"PUBLISH":"BLOCK"}}}`
 	changed := strings.Replace(string(text), "\n  ],\n  \"version\"", ","+restrictions+"],\n  \"version\"", 1)
+	changed = strings.Replace(changed, `"status": "applied"`, `"status": "restore-needed"`, 1)
 	read, err := Read("group.json", []byte(changed))
 	if err != nil || len(read[0].Undo) != 2 {
 		t.Fatalf("%v: %+v", err, read)
 	}
+	r, err := Prepare(read[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// The modes of a group are set once the group shows, and never where it does not: the
+// call would find no group, and what was to be blocked would stay open in silence.
+func TestTheSecondCallWaitsForTheFirst(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		hides int
@@ -98,10 +109,7 @@ func TestTheSecondCallWaitsForTheFirst(t *testing.T) {
 		{"it never shows", 1 << 20, "CreatePackageGroup applied unverified, UpdatePackageGroupOriginConfiguration withheld undetermined"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			r, err := Prepare(read[0])
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := late(t)
 			world := &slow{hides: row.hides}
 			view := View{API: world, Now: func() time.Time { return time.Time{} }}
 			r.Look(t.Context(), view)
@@ -114,6 +122,45 @@ func TestTheSecondCallWaitsForTheFirst(t *testing.T) {
 			control.Apply(t.Context(), t.Context(), r.Actions(), a, k)
 			if got := strings.Join(k.statuses(), ", "); got != row.want {
 				t.Errorf("got  %s\nwant %s\n%+v", got, row.want, k.outcomes)
+			}
+		})
+	}
+}
+
+// there is a CodeArtifact in which a package group is there, as a call without its
+// modes would leave it.
+type there struct {
+	slow
+	created time.Time
+}
+
+func (t *there) DescribePackageGroup(ctx context.Context, in *codeartifact.DescribePackageGroupInput, o ...options) (*codeartifact.DescribePackageGroupOutput, error) {
+	t.made, t.hides = true, 0
+	out, err := t.slow.DescribePackageGroup(ctx, in, o...)
+	if err == nil {
+		out.PackageGroup.CreatedTime = &t.created
+	}
+	return out, err
+}
+
+// A mode may open a group, so none is set on a group that this undo did not make,
+// whatever a record says.
+func TestNoModeIsSetOnAGroupOfSomebodyElse(t *testing.T) {
+	deleted := time.Date(2026, 10, 9, 17, 0, 0, 0, time.UTC)
+	for _, row := range []struct {
+		name    string
+		created time.Time
+		why     string
+	}{
+		{"it was made since", deleted.Add(time.Hour), "exists again, since 2026-10-09 18:00:00 UTC, and is not as it was"},
+		{"it was never deleted", deleted, "was not deleted: it is the one that was made on 2026-10-09 17:00:00 UTC"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			world := &there{created: row.created}
+			r := late(t)
+			r.Look(t.Context(), View{API: world})
+			if len(r.Actions()) > 0 || len(r.Standing.Left) > 0 || !strings.Contains(r.Standing.Refused, row.why) {
+				t.Errorf("it would make %d calls, and says %q; want none, and that it %s", len(r.Actions()), r.Standing.Refused, row.why)
 			}
 		})
 	}
