@@ -51,7 +51,8 @@ call and after it, and recorded.
 It refuses what the present state makes wrong: a repository that has upstreams or
 another connection now, or was made anew, a package group that exists again, and what
 is gone. It also refuses a connection that the policy still asks to be removed, as a
-function would do that within seconds: change the policy first, or give --force.
+function would do that within seconds, and any connection where no policy is known:
+change the policy first, or name it, or give --force.
 
 The credentials need the rights to make the calls that it shows, and DescribeRepository,
 DescribePackageGroup and ListTagsForResource.
@@ -72,7 +73,7 @@ was not agreed to or was interrupted.`,
 	c.Flags().StringSliceVar(&u.ids, "id", nil, "restore only the outcome of this `ID`; may be given several times")
 	c.Flags().StringVar(&u.record, "record", "", "`FILE` for what is done, which must not be there yet (default portcullis-undo-TIME.jsonl)")
 	c.Flags().BoolVar(&u.yes, "yes", false, "do not ask")
-	c.Flags().BoolVar(&u.force, "force", false, "restore a connection although the policy asks for its removal")
+	c.Flags().BoolVar(&u.force, "force", false, "restore a connection although the policy asks for its removal, or is not known")
 	return c
 }
 

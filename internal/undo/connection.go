@@ -35,6 +35,7 @@ func (c *connection) calls() []control.Call {
 //	was made anew since                   | refused
 //	has another connection, or upstreams  | refused: CodeArtifact takes one connection, and none beside upstreams
 //	would be a violation under enforce_on | refused, unless it is forced
+//	has no policy that speaks of it       | refused, unless it is forced
 //	none of these                         | restored
 func (c *connection) look(ctx context.Context, v View) Standing {
 	now, err := externalconn.Describe(ctx, v.API, c.region, c.name)
@@ -67,14 +68,21 @@ func (c *connection) look(ctx context.Context, v View) Standing {
 		s.Refused = fmt.Sprintf("repository %s draws from %s now, and takes no connection beside upstreams; take them out with `aws codeartifact update-repository --upstreams`, if that is wanted, and undo this again", c.name, strings.Join(now.Upstreams, ", "))
 		return s
 	}
-	c.judge(v, &s, now)
-	s.Left = c.calls()
+	if c.judge(v, &s, now); s.Refused == "" {
+		s.Left = c.calls()
+	}
 	return s
 }
 
 // judge says what the policy will make of the connection once it is there again.
 func (c *connection) judge(v View, s *Standing, now externalconn.Repository) {
 	if v.Policy == nil || v.Policy.ExternalConnections == nil {
+		unknown := "it is not known whether a function in enforce mode takes it off again within seconds, as there is no policy with a section external_connections"
+		if v.Force {
+			s.Notes = append(s.Notes, unknown)
+		} else {
+			s.Refused = unknown + "; name the one that is in force with --policy; or restore it all the same with --force"
+		}
 		return
 	}
 	now.Connections = []string{c.input.ExternalConnection}
