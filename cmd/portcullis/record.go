@@ -21,9 +21,15 @@ import (
 type record struct {
 	path    string
 	run     string // id of this run of the command
-	file    *os.File
+	file    durable
 	written bool
 	err     error // why a line could not be written; none is tried after that
+}
+
+// durable is a file of which is known when it is on the disk.
+type durable interface {
+	io.WriteCloser
+	Sync() error
 }
 
 // newRecord makes the file, which must not be there. Without a path it gets a name

@@ -80,3 +80,42 @@ func TestAnEmptyRecordIsTakenAway(t *testing.T) {
 		t.Errorf("it is still there (%v)", err)
 	}
 }
+
+// torn is a disk that is full in the middle of one line, and has room again after it.
+type torn struct {
+	durable
+	tears int // lines until then
+}
+
+func (t *torn) Write(line []byte) (int, error) {
+	if t.tears--; t.tears != 0 {
+		return t.durable.Write(line)
+	}
+	n, err := t.durable.Write(line[:len(line)/2])
+	return n, errors.Join(err, errors.New("no space left on device"))
+}
+
+// A line after a broken one would make one line with it, which nobody can read; so there
+// is none, and nothing is done any more that it would have told.
+func TestNoLineComesAfterABrokenOne(t *testing.T) {
+	rec, err := newRecord("apply", filepath.Join(t.TempDir(), "record"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.file = &torn{rec.file, 3}
+	var out bytes.Buffer
+	tell := rec.of(t.Context(), "external-connections", &out, &out, false)
+	actor := &willing{}
+	control.Apply(t.Context(), t.Context(), []control.Action{{ID: "1"}, {ID: "2"}, {ID: "3"}}, actor, tell)
+	rec.close()
+	data, err := os.ReadFile(rec.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(string(data), "\n"); len(lines) != 3 || strings.HasSuffix(lines[2], "}") {
+		t.Errorf("want an intent, its outcome and half an intent:\n%s", data)
+	}
+	if actor.written != 1 || rec.err == nil {
+		t.Errorf("%d writes were made, want 1; the record ends with error %v", actor.written, rec.err)
+	}
+}

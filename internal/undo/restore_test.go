@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codeartifact/types"
 
 	"portcullis/shared/control"
+	"portcullis/shared/policy"
 )
 
 // slow is a CodeArtifact in which a package group that was made shows only after some
@@ -184,5 +185,80 @@ func TestAnOldMarkIsNotSetAgain(t *testing.T) {
 	r.Look(t.Context(), View{API: &slow{}})
 	if len(r.Calls()) > 0 || len(r.Standing.Left) > 0 || !strings.Contains(r.Standing.Refused, "nothing is lost without one") {
 		t.Errorf("it calls %v, and says %q", r.Standing.Left, r.Standing.Refused)
+	}
+}
+
+// repository is a CodeArtifact with one repository in it.
+type repository struct {
+	slow
+	created            time.Time
+	upstream           string
+	associated, looked int
+	between            func(*repository) // what happens between the showing and the write
+}
+
+func (r *repository) DescribeRepository(_ context.Context, in *codeartifact.DescribeRepositoryInput, _ ...options) (*codeartifact.DescribeRepositoryOutput, error) {
+	if r.looked++; r.looked == 2 {
+		r.between(r)
+	}
+	out := &types.RepositoryDescription{
+		ExternalConnections: []types.RepositoryExternalConnectionInfo{}, Upstreams: []types.UpstreamRepositoryInfo{},
+		Name: in.Repository, DomainName: in.Domain, DomainOwner: in.DomainOwner, AdministratorAccount: in.DomainOwner, CreatedTime: &r.created,
+		Arn: aws.String("arn:aws:codeartifact:eu-west-1:" + *in.DomainOwner + ":repository/" + *in.Domain + "/" + *in.Repository),
+	}
+	if r.upstream != "" {
+		out.Upstreams = []types.UpstreamRepositoryInfo{{RepositoryName: &r.upstream}}
+	}
+	return &codeartifact.DescribeRepositoryOutput{Repository: out}, nil
+}
+
+func (r *repository) AssociateExternalConnection(context.Context, *codeartifact.AssociateExternalConnectionInput, ...options) (*codeartifact.AssociateExternalConnectionOutput, error) {
+	r.associated++
+	return &codeartifact.AssociateExternalConnectionOutput{}, nil
+}
+
+// What makes a restoration wrong may come up while a person is asked.
+func TestWhatIsRefusedByTheSecondReadingIsNotDone(t *testing.T) {
+	text, err := os.ReadFile("testdata/connection.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := Read("connection.json", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	against := &policy.Policy{ExternalConnections: &policy.ExternalConnections{}}
+	for _, row := range []struct {
+		name    string
+		between func(*repository)
+		policy  *policy.Policy
+		want    string
+	}{
+		{"an upstream was added", func(r *repository) { r.upstream = "npm-store" }, nil, "draws from npm-store now"},
+		{"it was made anew", func(r *repository) { r.created = r.created.Add(time.Hour) }, nil, "was made anew"},
+		{"the policy is against it", func(*repository) {}, against, "the policy still asks for its removal"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r, err := Prepare(read[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			world := &repository{created: *r.resource.(*connection).before.Created, between: row.between}
+			view := View{API: world, Now: func() time.Time { return time.Time{} }, Force: true}
+			r.Look(t.Context(), view)
+			actions := r.Actions()
+			if len(actions) != 1 {
+				t.Fatalf("%d calls are shown, want 1: %+v", len(actions), r.Standing)
+			}
+			view.Policy, view.Force = row.policy, row.policy == nil
+			k := &kept{}
+			control.Apply(t.Context(), t.Context(), actions, NewActor(view, world, r), k)
+			if o := k.outcomes[0]; world.associated > 0 || o.Code != "no-longer-asked" || !strings.Contains(o.Detail, row.want) {
+				t.Errorf("%d calls; %s: %s; want none, as it %s", world.associated, o.Code, o.Detail, row.want)
+			}
+			if s := r.resource.look(t.Context(), view); len(s.Left) > 0 {
+				t.Errorf("what is refused has %d calls left", len(s.Left))
+			}
+		})
 	}
 }
