@@ -31,14 +31,7 @@ func ask(ctx context.Context, c *cobra.Command, question string) error {
 	fmt.Fprintf(c.ErrOrStderr(), "%s Only 'yes' is taken: ", question)
 	answer := make(chan error, 1)
 	go func() { // goes on waiting where the person interrupts, and ends with the program
-		line, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
-		switch {
-		case errors.Is(err, io.EOF) && line == "":
-			err = errNobodyToAsk
-		case err == nil && line != "yes\n" && line != "yes\r\n":
-			err = errors.New("the answer was not 'yes'; nothing was changed")
-		}
-		answer <- err
+		answer <- agreed(c.InOrStdin())
 	}()
 	select {
 	case err := <-answer:
@@ -47,6 +40,22 @@ func ask(ctx context.Context, c *cobra.Command, question string) error {
 		fmt.Fprintln(c.ErrOrStderr())
 		return interrupted(ctx, ctx.Err())
 	}
+}
+
+// agreed reads the answer. Whoever ends the input before the line has not given one.
+func agreed(in io.Reader) error {
+	line, err := bufio.NewReader(in).ReadString('\n')
+	switch {
+	case errors.Is(err, io.EOF) && line == "":
+		return errors.New("nobody answered, and nothing was changed; give --yes where it is to be done without being asked")
+	case errors.Is(err, io.EOF):
+		return errors.New("the answer was not ended with Enter, so it may not be whole; nothing was changed")
+	case err != nil:
+		return fmt.Errorf("reading the answer: %w; nothing was changed", err)
+	case line != "yes\n" && line != "yes\r\n":
+		return errors.New("the answer was not 'yes'; nothing was changed")
+	}
+	return nil
 }
 
 // writes counts writes in words.

@@ -31,3 +31,20 @@ func TestAnInterruptIsAnAnswer(t *testing.T) {
 		t.Errorf("it asked %q", said.String())
 	}
 }
+
+// Whoever ends the input has not agreed, whatever was begun to be typed.
+func TestAnAnswerIsEndedWithEnter(t *testing.T) {
+	for typed, want := range map[string]string{
+		"":             "nobody answered, and nothing was changed",
+		"yes":          "the answer was not ended with Enter",
+		"no\n":         "the answer was not 'yes'",
+		"yes please\n": "the answer was not 'yes'",
+		"yes\n":        "",
+		"yes\r\n":      "",
+	} {
+		err := agreed(strings.NewReader(typed))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("after %q: got error %v, want one that says %q", typed, err, want)
+		}
+	}
+}
