@@ -94,13 +94,14 @@ type reader struct {
 	found []Outcome
 }
 
-// deepest bounds how records may be wrapped: a list of pages of messages.
-const deepest = 4
+// deepest bounds how records may be wrapped. Insights needs four, for a list of fields in
+// a list of results, and a list of its pages one more.
+const deepest = 16
 
 // value takes up one JSON value, which may be a record, or hold some.
 func (r *reader) value(raw json.RawMessage, depth int) error {
 	if depth > deepest {
-		return nil // no record of ours is in there
+		return fmt.Errorf("something in it is wrapped more than %d times, and there may be records in it; take them out", deepest)
 	}
 	switch raw[0] {
 	case '[':

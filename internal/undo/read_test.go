@@ -264,6 +264,23 @@ func TestTheNewestOutcomeOfAResourceIsTaken(t *testing.T) {
 	}
 }
 
+// A record may be wrapped in the pages of an answer. One that is wrapped more deeply
+// than anybody would is not passed over in silence.
+func TestNoRecordIsPassedOver(t *testing.T) {
+	text := detail(t, "connection.json")
+	insights := fmt.Sprintf(`{"results":[[{"field":"@message","value":%s}]],"status":"Complete"}`, quoted(t, text))
+	for depth, want := range map[int]string{0: "", 1: "", 2: "", 12: "", 13: "wrapped more than 16 times", 40: "wrapped more than 16 times"} {
+		wrapped := strings.Repeat("[", depth) + insights + strings.Repeat("]", depth)
+		read, err := undo.Read("file", []byte(text+"\n"+wrapped))
+		switch {
+		case want == "" && (err != nil || len(read) != 2):
+			t.Errorf("wrapped %d times: %d outcomes, %v; want 2", depth, len(read), err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("wrapped %d times: got error %v, want one that says %q", depth, err, want)
+		}
+	}
+}
+
 // FuzzReadOutcomes holds that nothing which is read can call anything but what an
 // undo calls, on anything but the resource that its outcome names.
 func FuzzReadOutcomes(f *testing.F) {
