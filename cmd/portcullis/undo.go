@@ -86,6 +86,9 @@ func (u *undoCommand) run(c *cobra.Command, files []string) error {
 	if err != nil {
 		return err
 	}
+	if err := mayAsk(c, u.yes); err != nil {
+		return err
+	}
 	rec, err := newRecord("undo", u.record)
 	if err != nil {
 		return err
