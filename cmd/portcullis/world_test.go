@@ -214,16 +214,22 @@ type current struct{}
 // whole is the key of the test that all scripts belong to.
 type whole struct{}
 
-// met waits until a fault of an operation has been met.
+// met waits until a fault of an operation has been met, so many times.
 func met(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: met OPERATION")
+	if neg || len(args) == 0 || len(args) > 2 {
+		ts.Fatalf("usage: met OPERATION [TIMES]")
+	}
+	times := 1
+	if len(args) > 1 {
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		times = n
 	}
 	fault := ts.Value(current{}).(*setup).faults[args[0]]
 	if fault == nil {
 		ts.Fatalf("there is no fault of %s", args[0])
 	}
-	for deadline := time.Now().Add(20 * time.Second); fault.Count() == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); fault.Count() < times; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("nobody has met the fault of %s", args[0])
 		}
