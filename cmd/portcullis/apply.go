@@ -101,6 +101,9 @@ func (a *applyCommand) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	only := patterns(a.only)
+	if err := matched(all, only); err != nil {
+		return err
+	}
 	result := present.Result{Account: login.Account, PolicyFile: a.policy, PolicyHash: rules.Hash}
 	n := 0
 	for _, l := range all {

@@ -126,6 +126,9 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	if p.save != "" {
 		fmt.Fprintf(c.ErrOrStderr(), "what was seen is kept in %s\n", p.save)
 	}
+	if err := matched(all, only); err != nil {
+		return err
+	}
 	if err := p.print(c.OutOrStdout(), result); err != nil {
 		return fmt.Errorf("printing the plan: %w", err)
 	}
@@ -169,6 +172,25 @@ func patterns(written []string) []present.Pattern {
 		list = append(list, present.ParsePattern(s))
 	}
 	return list
+}
+
+// matched is the error of patterns that match nothing: whoever mistyped one is not to be
+// told that all is well.
+func matched(all []looked, only []present.Pattern) error {
+	var findings []control.Finding
+	for _, l := range all {
+		if !l.part.IsGone() {
+			findings = append(findings, l.plan.Findings...)
+		}
+	}
+	var unmatched []string
+	for _, p := range present.Unmatched(findings, only) {
+		unmatched = append(unmatched, fmt.Sprintf("--only '%s'", p))
+	}
+	if unmatched == nil {
+		return nil
+	}
+	return fmt.Errorf("no finding is about anything that matches %s, so nothing was changed; either it is not there, or there is nothing about it to judge: `portcullis explain` tells which", strings.Join(unmatched, " or "))
 }
 
 func (p *planCommand) print(out io.Writer, r present.Result) error {

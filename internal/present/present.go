@@ -73,6 +73,16 @@ func Choose(plan control.Plan, only []Pattern) control.Plan {
 	return plan
 }
 
+// Unmatched returns those of the patterns that match no finding: what is asked for is
+// not there, or there is nothing to judge about it. Where something could not be read
+// that may hold it, nobody can say that of any pattern.
+func Unmatched(findings []control.Finding, only []Pattern) []Pattern {
+	if slices.ContainsFunc(findings, aboutMany) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(only), func(p Pattern) bool { return slices.ContainsFunc(findings, p.Matches) })
+}
+
 // aboutMany tells whether the finding is that something could not be read which may
 // hold any number of resources. It belongs to whatever is asked for.
 func aboutMany(f control.Finding) bool {
@@ -95,14 +105,20 @@ func Name(f control.Finding) string {
 }
 
 // Pattern chooses findings.
-type Pattern struct{ re *regexp.Regexp }
+type Pattern struct {
+	written string
+	re      *regexp.Regexp
+}
+
+// String is the pattern as it was written.
+func (p Pattern) String() string { return p.written }
 
 // ParsePattern reads a pattern, in which * stands for any characters, slashes
 // included, and ? for one.
 func ParsePattern(s string) Pattern {
 	quoted := regexp.QuoteMeta(s)
 	quoted = strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(quoted)
-	return Pattern{regexp.MustCompile(`(?s)^` + quoted + `$`)}
+	return Pattern{s, regexp.MustCompile(`(?s)^` + quoted + `$`)}
 }
 
 // Matches tells whether the pattern matches the ARN of a finding's resource, its
