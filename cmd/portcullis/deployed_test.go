@@ -190,7 +190,7 @@ func (d *deployment) arn(id string) string {
 	format := map[string]string{
 		"AWS::Events::EventBus": "events:%s:%s:event-bus/%s", "AWS::Events::Rule": "events:%s:%s:rule/%s", "AWS::SQS::Queue": "sqs:%s:%s:%s",
 		"AWS::Serverless::Function": "lambda:%s:%s:function:%s", "AWS::Serverless::LayerVersion": "lambda:%s:%s:layer:%s:1",
-		"AWS::Logs::LogGroup": "logs:%s:%s:log-group:%s", "AWS::IAM::Role": "iam:%[2]s:role/%[3]s", "AWS::SNS::Topic": "sns:%s:%s:%s",
+		"AWS::Logs::LogGroup": "logs:%s:%s:log-group:%s", "AWS::IAM::Role": "iam::%[2]s:role/%[3]s", "AWS::SNS::Topic": "sns:%s:%s:%s",
 	}[d.stack.Resources[id].Kind]
 	return "arn:aws:" + fmt.Sprintf(format, region, home, d.name(id))
 }

@@ -47,7 +47,9 @@ Two things cannot be seen from here: whether the roles of members can be assumed
 they trust the functions only, and what a service control policy denies the
 functions. The last round of sweeps tells, as far as it came. Not looked at are the
 policies of functions and queues; what these keep out ends in the failure queue or
-rings an alarm.
+rings an alarm. Of a role the actions, their resources and what is denied are held
+against the template, and not the conditions, who may assume it, nor its permissions
+boundary; of the bus the whole policy.
 
 It calls cloudformation:DescribeStacks and ListStackResources,
 cloudtrail:DescribeTrails, GetTrailStatus and GetEventSelectors,

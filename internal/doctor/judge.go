@@ -1,9 +1,7 @@
 package doctor
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -112,7 +110,7 @@ func Judge(f Facts) []Check {
 	for _, p := range parts() {
 		for _, r := range p.roles {
 			checks = append(checks, deployed(f, "role", r.id, f.Roles, made, func(is Role) finding {
-				return is.judge(r, s.Parameters[p.mode] == "enforce")
+				return is.judge(f, r, s.Parameters[p.mode] == "enforce")
 			}))
 		}
 	}
@@ -188,22 +186,7 @@ func judgeBus(f Facts) Check {
 	if f.Bus.Absent != "" {
 		return Check{"bus", busID, Failed, name + " is not there: AWS accepts what is put on it, and loses it without a word, findings and requests alike", made}
 	}
-	return deployed(f, "bus", busID, map[string]Fact[Bus]{busID: f.Bus}, made, func(b Bus) finding {
-		if !f.Stack.Value.hasMembers() {
-			return well("%s", name)
-		}
-		var actions []string
-		if b.Policy != "" {
-			var err error
-			if actions, err = allowed(b.Policy); err != nil {
-				return finding{Unknown, "its policy cannot be understood: " + err.Error(), ""}
-			}
-		}
-		if !slices.Contains(actions, "events:PutEvents") {
-			return failed(changed, "%s lets no member hand over events, as its policy allows it nobody", name)
-		}
-		return well("%s, which lets members hand over events", name)
-	})
+	return deployed(f, "bus", busID, map[string]Fact[Bus]{busID: f.Bus}, made, func(b Bus) finding { return b.judge(f) })
 }
 
 func judgeRule(f Facts, p part, r rule) Check {
@@ -307,88 +290,6 @@ func because(reason string) string {
 		return ""
 	}
 	return ": " + reason
-}
-
-// judge holds a role against what the template gives it. Whether something beside
-// its policies denies it more, such as a service control policy, shows only in what
-// the functions report.
-func (r Role) judge(want role, enforce bool) finding {
-	if r.Document == "" {
-		return failed(changed, "it does not have its policy %s", want.policy)
-	}
-	allowed, err := allowed(r.Document)
-	if err != nil {
-		return finding{Unknown, "its policy cannot be understood: " + err.Error(), ""}
-	}
-	var missing, more []string
-	needed := slices.Clone(want.always)
-	if enforce {
-		needed = append(needed, want.enforced...)
-	}
-	for _, action := range needed {
-		if !slices.Contains(allowed, action) {
-			missing = append(missing, action)
-		}
-	}
-	for _, action := range allowed {
-		if writes(action) && (!enforce || !slices.Contains(want.enforced, action)) {
-			more = append(more, action)
-		}
-	}
-	switch {
-	case more != nil && enforce:
-		return failed(changed, "it may do more than the template gives it: %s", strings.Join(more, ", "))
-	case more != nil:
-		return failed(changed, "it may write, although its control does not enforce: %s", strings.Join(more, ", "))
-	case missing != nil:
-		return failed(changed, "it may not do what it must: %s", strings.Join(missing, ", "))
-	case r.Others != nil:
-		return failed("take them off, unless you know better", "it has policies that the template does not give it: %s", strings.Join(r.Others, ", "))
-	case enforce && want.enforced != nil:
-		return well("it may do what it must, and write what its control enforces")
-	default:
-		return well("it may do what it must, and write nothing of what is looked at")
-	}
-}
-
-// writes tells whether an action, which may have wildcards, is more than a read of
-// what the controls look at.
-func writes(action string) bool {
-	service, operation, found := strings.Cut(action, ":")
-	switch {
-	case !found || strings.Contains(service, "*"):
-		return true
-	case service != "codeartifact" && service != "proton":
-		return false
-	}
-	return !slices.ContainsFunc([]string{"List", "Describe", "Get"}, func(verb string) bool { return strings.HasPrefix(operation, verb) })
-}
-
-// allowed returns the actions that a policy document allows, sorted, whatever the
-// resources and the conditions are. A statement that says what it does not name is
-// taken for everything.
-func allowed(document string) ([]string, error) {
-	var d struct{ Statement []map[string]any }
-	if err := json.Unmarshal([]byte(document), &d); err != nil {
-		return nil, err
-	}
-	set := map[string]bool{}
-	for _, s := range d.Statement {
-		if s["Effect"] != "Allow" {
-			continue
-		}
-		switch actions := s["Action"].(type) {
-		case string:
-			set[actions] = true
-		case []any:
-			for _, a := range actions {
-				set[fmt.Sprint(a)] = true
-			}
-		default:
-			set["*"] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(set)), nil
 }
 
 // judgeRounds takes the functions' own word for what cannot be seen from here: that

@@ -53,24 +53,87 @@ func healthy() Facts {
 		}
 		for _, r := range p.roles {
 			resource(r.id)
-			actions := r.always
-			if p.name == "external-connections" {
-				actions = append(actions, r.enforced...)
-			}
-			f.Roles[r.id] = Fact[Role]{Value: Role{Document: allowing(actions...)}}
 		}
 		if p.name != "" {
 			over.Controls = append(over.Controls, Swept{Control: p.name, Expected: 1})
 		}
 	}
 	resource(scheduleID)
+	for _, p := range parts() {
+		if p.name != "" {
+			resource(controlRoleOf(p) + "Log")
+		}
+	}
+	resource("PlannerLog")
+	f.Bus.Value.Policy = policy(onlyRoles(f))
+	for _, p := range parts() {
+		for _, r := range p.roles {
+			f.Roles[r.id] = Fact[Role]{Value: Role{Document: policy(written(f, r, p.name == "external-connections")...)}}
+		}
+	}
 	f.Schedules[scheduleID] = Fact[Schedule]{Value: Schedule{"ENABLED", "arn:aws:lambda:eu-west-1:111122223333:function:portcullis-Planner"}}
 	f.Rounds = Fact[Rounds]{Value: Rounds{Over: over}}
 	return f
 }
 
-func allowing(actions ...string) string {
-	return fmt.Sprintf(`{"Statement":[{"Effect":"Allow","Action":["%s"],"Resource":"*"}]}`, strings.Join(actions, `","`))
+func controlRoleOf(p part) string { return strings.TrimSuffix(p.roles[0].id, "Role") }
+
+func policy(statements ...string) string {
+	return `{"Statement":[` + strings.Join(statements, ",") + `]}`
+}
+
+func allow(action, resource string) string {
+	return fmt.Sprintf(`{"Effect":"Allow","Action":"%s","Resource":"%s"}`, action, resource)
+}
+
+// written are the statements that the template gives a role.
+func written(f Facts, r role, enforce bool) []string {
+	var list []string
+	for action, resources := range r.given(f, enforce) {
+		for _, on := range resources {
+			list = append(list, allow(action, "arn:aws:"+on))
+		}
+	}
+	for sid, action := range r.kept {
+		list = append(list, fmt.Sprintf(`{"Sid":"%s","Effect":"Deny","Action":"%s","Resource":"*","Condition":{"Null":{"aws:ResourceTag/x":"false"}}}`, sid, action))
+	}
+	return list
+}
+
+// rewrite gives a role the policy of the template with one thing changed in it, or
+// with other statements beside.
+func rewrite(f *Facts, id, old, now string, more ...string) {
+	set(f.Roles, id, func(r *Role) {
+		r.Document = strings.ReplaceAll(r.Document, old, now)
+		if more != nil {
+			r.Document = strings.TrimSuffix(r.Document, "]}") + "," + strings.Join(more, ",") + "]}"
+		}
+	})
+}
+
+const bus = "arn:aws:events:eu-west-1:111122223333:event-bus/portcullis-prod"
+
+// onlyRoles is the statement of the bus by which only the roles may report.
+func onlyRoles(f Facts) string {
+	var roles []string
+	for _, p := range parts() {
+		for _, r := range p.roles {
+			if r.reports {
+				roles = append(roles, `"arn:aws:iam::111122223333:role/`+f.Resources.Value[r.id].ID+`"`)
+			}
+		}
+	}
+	return `{"Sid":"own-events","Effect":"Deny","Principal":"*","Action":"events:PutEvents","Resource":"` + bus + `","Condition":` +
+		`{"ForAnyValue:StringEquals":{"events:source":["portcullis"]},"ArnNotEquals":{"aws:PrincipalArn":[` + strings.Join(roles, ",") + `]}}}`
+}
+
+// members is the statement of the bus that lets somebody in.
+func members(principal, organization string) string {
+	if organization != "" {
+		organization = `"aws:PrincipalOrgID":"` + organization + `",`
+	}
+	return `{"Sid":"members","Effect":"Allow","Principal":` + principal + `,"Action":"events:PutEvents","Resource":"` + bus + `","Condition":{"StringEquals":{` +
+		organization + `"events:eventBusInvocation":"true"},"ForAllValues:StringEquals":{"events:source":["aws.codeartifact","aws.proton"]},"Null":{"events:source":"false"}}}`
 }
 
 func set[T any](facts map[string]Fact[T], id string, change func(*T)) {
@@ -86,6 +149,18 @@ func TestOneThingIsBroken(t *testing.T) {
 			f.Stack.Value.Parameters[name] = value
 		}
 	}
+	// These have members, with the policies of the roles as they are then.
+	with := func(name, value string) func(*Facts) {
+		return func(f *Facts) {
+			mode(name, value)(f)
+			for _, p := range parts() {
+				for _, r := range p.roles {
+					f.Roles[r.id] = Fact[Role]{Value: Role{Document: policy(written(*f, r, p.name == "external-connections")...)}}
+				}
+			}
+		}
+	}
+	accounts, organization := with("MemberAccounts", "222222222222"), with("OrganizationId", "o-a1b2c3d4e5")
 	for _, test := range []struct {
 		name   string
 		change func(*Facts)
@@ -101,19 +176,64 @@ func TestOneThingIsBroken(t *testing.T) {
 		{"what was deployed is not known", func(f *Facts) { f.Resources = Fact[map[string]Resource]{Unread: "denied"} }, "resources", Unknown, "denied"},
 		{"CodeArtifact does not answer", func(f *Facts) { f.Domains.Unread = "no such host" }, "codeartifact", Unknown, "no such host"},
 		{"Proton does not let one ask", func(f *Facts) { f.Proton.Unread = "denied" }, "proton", Unknown, "denied"},
-		{"the bus does not let members in", mode("MemberAccounts", "222222222222"), "bus Bus", Failed, "lets no member"},
+		{"the bus does not let members in", accounts, "bus Bus", Failed, "lets no member"},
+		{"the bus lets one of two members in", func(f *Facts) {
+			with("MemberAccounts", "222222222222,444455556666")(f)
+			f.Bus.Value.Policy = policy(onlyRoles(*f), members(`{"AWS":["arn:aws:iam::222222222222:root"]}`, ""))
+		}, "bus Bus", Failed, "does not let 444455556666 hand over"},
 		{"the bus only denies", func(f *Facts) {
-			mode("MemberAccounts", "222222222222")(f)
-			f.Bus.Value.Policy = `{"Statement":[{"Effect":"Deny","Action":"events:PutEvents"}]}`
+			accounts(f)
+			f.Bus.Value.Policy = policy(onlyRoles(*f))
 		}, "bus Bus", Failed, "lets no member"},
 		{"a policy of the bus that is none", func(f *Facts) {
-			mode("OrganizationId", "o-a1b2c3d4e5")(f)
+			organization(f)
 			f.Bus.Value.Policy = "["
 		}, "bus Bus", Unknown, "cannot be understood"},
-		{"members who may hand over events", func(f *Facts) {
-			mode("OrganizationId", "o-a1b2c3d4e5")(f)
-			f.Bus.Value.Policy = `{"Statement":[{"Effect":"Allow","Action":"events:PutEvents"}]}`
+		{"accounts that may hand over events", func(f *Facts) {
+			accounts(f)
+			f.Bus.Value.Policy = policy(onlyRoles(*f), members(`{"AWS":"222222222222"}`, ""))
 		}, "", OK, ""},
+		{"an organization that may hand over events", func(f *Facts) {
+			organization(f)
+			f.Bus.Value.Policy = strings.ReplaceAll(policy(members(`"*"`, "o-a1b2c3d4e5"), onlyRoles(*f)), "events:PutEvents", "events:putevents")
+		}, "", OK, ""},
+		{"another organization that may", func(f *Facts) {
+			organization(f)
+			f.Bus.Value.Policy = policy(members(`"*"`, "o-zzzzzzzzzz"), onlyRoles(*f))
+		}, "bus Bus", Failed, "others than members put events on it: *"},
+		{"everybody may", func(f *Facts) {
+			accounts(f)
+			f.Bus.Value.Policy = policy(members(`{"AWS":"*"}`, ""), onlyRoles(*f))
+		}, "bus Bus", Failed, "others than members put events on it: *"},
+		{"a foreign account may, beside the members", func(f *Facts) {
+			accounts(f)
+			f.Bus.Value.Policy = policy(members(`{"AWS":["222222222222","arn:aws:iam::999999999999:root"]}`, ""), onlyRoles(*f))
+		}, "bus Bus", Failed, "others than members put events on it: 999999999999"},
+		{"a foreign account may, although there are no members", func(f *Facts) {
+			f.Bus.Value.Policy = policy(members(`{"AWS":"999999999999"}`, ""), onlyRoles(*f))
+		}, "bus Bus", Failed, "999999999999"},
+		{"members who may put any event", func(f *Facts) {
+			accounts(f)
+			f.Bus.Value.Policy = policy(`{"Sid":"any","Effect":"Allow","Principal":{"AWS":"222222222222"},"Action":"events:PutEvents","Resource":"`+bus+`"}`, onlyRoles(*f))
+		}, "bus Bus", Unknown, "not as the template has them: any"},
+		{"members who may do more than put events", func(f *Facts) {
+			accounts(f)
+			f.Bus.Value.Policy = strings.Replace(policy(members(`{"AWS":"222222222222"}`, ""), onlyRoles(*f)), "events:PutEvents", "events:*", 1)
+		}, "bus Bus", Unknown, "members"},
+		{"members of another bus", func(f *Facts) {
+			accounts(f)
+			f.Bus.Value.Policy = strings.Replace(policy(members(`{"AWS":"222222222222"}`, ""), onlyRoles(*f)), "event-bus/portcullis-prod", "event-bus/x", 1)
+		}, "bus Bus", Unknown, "members"},
+		{"anybody may say that an event is of Portcullis", func(f *Facts) { f.Bus.Value.Policy = "" }, "bus Bus", Failed, "say that they are of Portcullis"},
+		{"one more role may say so", func(f *Facts) {
+			f.Bus.Value.Policy = strings.Replace(f.Bus.Value.Policy, `"aws:PrincipalArn":[`, `"aws:PrincipalArn":["arn:aws:iam::111122223333:role/x",`, 1)
+		}, "bus Bus", Unknown, "own-events"},
+		{"one role may not report", func(f *Facts) {
+			f.Bus.Value.Policy = strings.Replace(f.Bus.Value.Policy, "portcullis-PlannerRole", "x", 1)
+		}, "bus Bus", Unknown, "own-events"},
+		{"the bus denies something else", func(f *Facts) {
+			f.Bus.Value.Policy = policy(onlyRoles(*f), `{"Sid":"mine","Effect":"Deny","Principal":"*","Action":"events:*","Resource":"*"}`)
+		}, "bus Bus", Unknown, "mine"},
 		{"a rule on for a control that is off", func(f *Facts) {
 			mode("PackageGroupsMode", "off")(f)
 			set(f.Functions, plannerID, func(fn *Function) {
@@ -147,28 +267,62 @@ func TestOneThingIsBroken(t *testing.T) {
 			set(f.Functions, plannerID, func(fn *Function) { fn.Environment["CONTROLS"] = "package-groups" })
 		}, "function Planner", Failed, `CONTROLS is "package-groups"`},
 		{"a stack without a layer", func(f *Facts) { delete(f.Resources.Value, "Policy1") }, "function", Failed, "layer"},
-		{"a role that may do everything", func(f *Facts) {
-			set(f.Roles, "PackageGroupsRole", func(r *Role) { r.Document = allowing("events:PutEvents", "*") })
-		},
+		{"a role that may do everything", func(f *Facts) { rewrite(f, "PackageGroupsRole", "", "", allow("*", "*")) },
 			"role PackageGroupsRole", Failed, "it may write, although its control does not enforce: *"},
 		{"a role that may do all but what is named", func(f *Facts) {
-			set(f.Roles, "PackageGroupsRole", func(r *Role) {
-				r.Document = `{"Statement":[{"Effect":"Allow","Action":"events:PutEvents"},{"Effect":"Allow","NotAction":"iam:*"}]}`
-			})
+			rewrite(f, "PackageGroupsRole", "", "", `{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}`)
 		}, "role PackageGroupsRole", Failed, "it may write"},
-		{"a role that is denied a write", func(f *Facts) {
-			set(f.Roles, "PackageGroupsRole", func(r *Role) {
-				r.Document = `{"Statement":[{"Effect":"Allow","Action":"events:PutEvents"},{"Effect":"Deny","Action":"codeartifact:DeletePackageGroup"}]}`
-			})
+		{"a role that may write, by another spelling", func(f *Facts) {
+			rewrite(f, "PackageGroupsRole", "", "", allow("CodeArtifact:DeletePackageGroup", "*"))
+		}, "role PackageGroupsRole", Failed, "it may write, although its control does not enforce: CodeArtifact:DeletePackageGroup"},
+		{"a role that may write, by a wildcard for one letter", func(f *Facts) {
+			rewrite(f, "PackageGroupsRole", "", "", allow("codeartifac?:*", "*"))
+		}, "role PackageGroupsRole", Failed, "it may write, although its control does not enforce: codeartifac?:*"},
+		{"a role that may write to other services", func(f *Facts) {
+			rewrite(f, "PackageGroupsRole", "", "", allow("iam:*", "*"), allow("s3:PutObject", "*"))
+		}, "role PackageGroupsRole", Failed, "more than the template gives it: iam:*, s3:PutObject"},
+		{"a role of no control that may do more", func(f *Facts) { rewrite(f, "ForwardRole", "", "", allow("lambda:InvokeFunction", "*")) },
+			"role ForwardRole", Failed, "more than the template gives it: lambda:InvokeFunction"},
+		{"a role with another spelling of what it must do", func(f *Facts) { rewrite(f, "PackageGroupsRole", "events:PutEvents", "events:putevents") }, "", OK, ""},
+		{"a role whose policy is one statement and no list", func(f *Facts) {
+			set(f.Roles, "ForwardRole", func(r *Role) { r.Document = `{"Statement":` + allow("events:PutEvents", bus) + `}` })
 		}, "", OK, ""},
+		{"a role that may put events on another bus", func(f *Facts) {
+			rewrite(f, "PackageGroupsRole", "event-bus/portcullis-prod", "event-bus/default")
+		}, "role PackageGroupsRole", Unknown, "on other resources than the template: events:PutEvents"},
+		{"a role that may put events on every bus", func(f *Facts) { rewrite(f, "PackageGroupsRole", "", "", allow("events:PutEvents", "*")) },
+			"role PackageGroupsRole", Unknown, "on other resources than the template: events:PutEvents"},
+		{"a role that may all but on one resource", func(f *Facts) {
+			rewrite(f, "ForwardRole", `"Resource":`, `"NotResource":`)
+		}, "role ForwardRole", Unknown, "on other resources than the template: events:PutEvents"},
+		{"a role that may write in members, although it does not enforce", func(f *Facts) {
+			accounts(f)
+			f.Bus.Value.Policy = policy(onlyRoles(*f), members(`{"AWS":"222222222222"}`, ""))
+			rewrite(f, "PackageGroupsRole", "", "", allow("sts:AssumeRole", "arn:aws:iam::*:role/portcullis-prod-eu-west-1-package-groups-write"))
+		}, "role PackageGroupsRole", Unknown, "on other resources than the template: sts:AssumeRole"},
+		{"a role that is denied everything", func(f *Facts) {
+			rewrite(f, "ForwardRole", "", "", `{"Effect":"Deny","Action":"*","Resource":"*"}`)
+		}, "role ForwardRole", Unknown, "also denies it, in some cases or in all: events:PutEvents"},
+		{"a role that is denied a write that it does not have", func(f *Facts) {
+			rewrite(f, "PackageGroupsRole", "", "", `{"Effect":"Deny","Action":"codeartifact:DeleteRepository","Resource":"*"}`)
+		}, "", OK, ""},
+		{"a role that no tag keeps from anything", func(f *Facts) {
+			rewrite(f, "ExternalConnectionsRole", `"Sid":"Keep","Effect":"Deny"`, `"Effect":"Deny"`)
+		},
+			"role ExternalConnectionsRole", Failed, "keeps something from it: Keep"},
+		{"a role that everything keeps from its write", func(f *Facts) { rewrite(f, "ExternalConnectionsRole", `"Condition":`, `"Remark":`) },
+			"role ExternalConnectionsRole", Failed, "keeps something from it: Keep"},
+		{"a policy with a statement that says nothing", func(f *Facts) { rewrite(f, "ForwardRole", `"Effect":"Allow"`, `"Effect":"Perhaps"`) },
+			"role ForwardRole", Unknown, "neither allows nor denies"},
 		{"a role that may write too much while it enforces", func(f *Facts) {
-			set(f.Roles, "ExternalConnectionsRole", func(r *Role) {
-				r.Document = allowing("events:PutEvents", "codeartifact:DisassociateExternalConnection", "codeartifact:DeleteRepository")
-			})
+			rewrite(f, "ExternalConnectionsRole", "", "", allow("codeartifact:DeleteRepository", "*"))
 		}, "role ExternalConnectionsRole", Failed, "more than the template gives it: codeartifact:DeleteRepository"},
 		{"a role that may not write while it enforces", func(f *Facts) {
-			set(f.Roles, "ExternalConnectionsRole", func(r *Role) { r.Document = allowing("events:PutEvents") })
+			rewrite(f, "ExternalConnectionsRole", `"Allow","Action":"codeartifact:DisassociateExternalConnection"`, `"Allow","Action":"codeartifact:ListDomains"`)
 		}, "role ExternalConnectionsRole", Failed, "may not do what it must: codeartifact:DisassociateExternalConnection"},
+		{"a role that may not read", func(f *Facts) {
+			rewrite(f, "PackageOriginsRole", "codeartifact:ListDomains", "codeartifact:GetAssociatedPackageGroup")
+		}, "role PackageOriginsRole", Failed, "may not do what it must: codeartifact:ListDomains"},
 		{"a role without its policy", func(f *Facts) { set(f.Roles, "PlannerRole", func(r *Role) { r.Document = "" }) }, "role PlannerRole", Failed, "policy planner"},
 		{"a policy that is none", func(f *Facts) { set(f.Roles, "PlannerRole", func(r *Role) { r.Document = "[" }) }, "role PlannerRole", Unknown, "cannot be understood"},
 		{"accounts that could not be listed", func(f *Facts) { f.Rounds.Value.Over.Unknown = "denied" }, "round", Failed, "denied"},

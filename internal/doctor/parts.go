@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -33,24 +34,80 @@ type rule struct {
 	onDefault  bool // it is on the default bus and not on the stack's own
 }
 
-// A role may do these things in any mode, and those only while its control enforces.
+// A role has one policy. A test holds it to that of the template.
 type role struct {
 	id, policy string
-	always     []string
-	enforced   []string
+	reports    bool // it says on the bus that it is of Portcullis
+	grants     []grant
+	kept       map[string]string // statements that deny it something, with the action
 }
+
+// A grant lets a role do something. The resource is without arn:PARTITION:, with
+// REGION, ACCOUNT and STACK for those of the deployment, and with logical ids in angle
+// brackets.
+type grant struct {
+	on      string
+	actions []string
+
+	enforced     bool // only while its control enforces
+	members      bool // only where there are members
+	organization bool // only where these are the accounts of an organization
+}
+
+func to(on string, actions ...string) grant { return grant{on: on, actions: actions} }
+
+func (g grant) whileEnforced() grant { g.enforced = true; return g }
+
+// controlRole is the role of a control: what all of them may do, and what this one may
+// beside that.
+func controlRole(id, control string, own ...grant) role {
+	const member = "iam::*:role/STACK-REGION-"
+	r := role{id: id, policy: control, reports: true, grants: append(own,
+		to("logs:REGION:ACCOUNT:log-group:<"+strings.TrimSuffix(id, "Role")+"Log>", "logs:CreateLogStream", "logs:PutLogEvents"),
+		to(onBus, put), to(onFailures, "sqs:SendMessage"),
+		grant{on: member + "read", actions: []string{"sts:AssumeRole"}, members: true},
+	)}
+	if r.enforces() {
+		r.grants = append(r.grants, grant{on: member + control + "-write", actions: []string{"sts:AssumeRole"}, members: true, enforced: true})
+	}
+	return r
+}
+
+func (r role) keeping(sid, action string) role {
+	if r.kept == nil {
+		r.kept = map[string]string{}
+	}
+	r.kept[sid] = action
+	return r
+}
+
+// Resources that several roles have.
+const (
+	onBus        = "events:REGION:ACCOUNT:event-bus/<Bus>"
+	onFailures   = "sqs:REGION:ACCOUNT:<FailureQueue>"
+	onDomains    = "codeartifact:REGION:ACCOUNT:domain/*"
+	onRepository = "codeartifact:REGION:*:repository/*"
+	onGroups     = "codeartifact:REGION:ACCOUNT:package-group/*"
+	onConnection = "environment-account-connection/*"
+)
 
 // parts are what template.yaml deploys. A test holds it to that.
 func parts() []part {
-	report := []string{"events:PutEvents"}
 	return []part{
 		{
 			functions: []string{plannerID},
 			rules:     []rule{{"Forward", busID, true}, {"EventsToLog", logID, false}},
 			roles: []role{
-				{"ForwardRole", "forward-events", report, nil},
-				{"ScheduleRole", "start-planner", []string{"lambda:InvokeFunction"}, nil},
-				{"PlannerRole", "planner", []string{"events:PutEvents", "logs:FilterLogEvents"}, nil},
+				{id: "ForwardRole", policy: "forward-events", grants: []grant{to(onBus, put)}},
+				{id: "ScheduleRole", policy: "start-planner", grants: []grant{
+					to("lambda:REGION:ACCOUNT:function:<Planner>", "lambda:InvokeFunction"), to(onFailures, "sqs:SendMessage"),
+				}},
+				{id: "PlannerRole", policy: "planner", reports: true, grants: []grant{
+					to("logs:REGION:ACCOUNT:log-group:<PlannerLog>", "logs:CreateLogStream", "logs:PutLogEvents"),
+					to("logs:REGION:ACCOUNT:log-group:<EventsLog>", "logs:FilterLogEvents"),
+					to(onBus, put), to(onFailures, "sqs:SendMessage"),
+					{on: "*", actions: []string{"organizations:ListAccounts"}, organization: true},
+				}},
 			},
 			queues: []string{failuresID},
 		},
@@ -61,16 +118,24 @@ func parts() []part {
 				{"ExternalConnectionsAssociated", "ExternalConnectionsOnEvent", false},
 				{"ExternalConnectionsSweepRequested", "ExternalConnectionsSweep", false},
 			},
-			roles:   []role{{"ExternalConnectionsRole", "external-connections", report, []string{"codeartifact:DisassociateExternalConnection"}}},
+			roles: []role{controlRole("ExternalConnectionsRole", "external-connections",
+				to("*", "codeartifact:ListDomains", "codeartifact:ListRepositories"),
+				to(onDomains, "codeartifact:ListRepositoriesInDomain"),
+				to(onRepository, "codeartifact:DescribeRepository"),
+				to(onRepository, "codeartifact:DisassociateExternalConnection").whileEnforced(),
+			).keeping("Keep", "codeartifact:DisassociateExternalConnection")},
 			sources: []string{"codeartifact.amazonaws.com"},
 		},
 		{
 			name: "package-groups", mode: "PackageGroupsMode",
 			functions: []string{"PackageGroupsSweep"},
 			rules:     []rule{{"PackageGroupsSweepRequested", "PackageGroupsSweep", false}},
-			roles: []role{{"PackageGroupsRole", "package-groups", report, []string{
-				"codeartifact:DeletePackageGroup", "codeartifact:TagResource", "codeartifact:UntagResource",
-			}}},
+			roles: []role{controlRole("PackageGroupsRole", "package-groups",
+				to("*", "codeartifact:ListDomains"),
+				to(onDomains, "codeartifact:ListPackageGroups"),
+				to(onGroups, "codeartifact:ListAssociatedPackages", "codeartifact:ListTagsForResource", "codeartifact:GetAssociatedPackageGroup"),
+				to(onGroups, "codeartifact:TagResource", "codeartifact:UntagResource", "codeartifact:DeletePackageGroup").whileEnforced(),
+			).keeping("Keep", "codeartifact:DeletePackageGroup").keeping("KeepRoot", "codeartifact:DeletePackageGroup")},
 		},
 		{
 			name: "package-origins", mode: "PackageOriginsMode",
@@ -79,7 +144,11 @@ func parts() []part {
 				{"PackageOriginsGroupChanged", "PackageOriginsQueue", false},
 				{"PackageOriginsSweepRequested", "PackageOriginsSweep", false},
 			},
-			roles:   []role{{"PackageOriginsRole", "package-origins", report, nil}},
+			roles: []role{controlRole("PackageOriginsRole", "package-origins",
+				to("sqs:REGION:ACCOUNT:<PackageOriginsQueue>", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+				to("*", "codeartifact:ListDomains"),
+				to(onGroups, "codeartifact:GetAssociatedPackageGroup", "codeartifact:ListAllowedRepositoriesForGroup"),
+			)},
 			queues:  []string{"PackageOriginsQueue"},
 			sources: []string{"codeartifact.amazonaws.com"},
 		},
@@ -91,9 +160,11 @@ func parts() []part {
 				{"ProtonConnectionsCalls", "ProtonConnectionsOnEvent", false},
 				{"ProtonConnectionsSweepRequested", "ProtonConnectionsSweep", false},
 			},
-			roles: []role{{"ProtonConnectionsRole", "proton-connections", report, []string{
-				"proton:DeleteEnvironmentAccountConnection", "proton:RejectEnvironmentAccountConnection",
-			}}},
+			roles: []role{controlRole("ProtonConnectionsRole", "proton-connections",
+				to("*", "proton:ListEnvironmentAccountConnections", "proton:ListEnvironments"),
+				to("proton:REGION:*:"+onConnection, "proton:RejectEnvironmentAccountConnection").whileEnforced(),
+				to("proton:REGION:ACCOUNT:"+onConnection, "proton:DeleteEnvironmentAccountConnection").whileEnforced(),
+			)},
 			sources: []string{"proton.amazonaws.com"},
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,11 @@ func template(t *testing.T) cloudformation.Template {
 
 func deploymentOf(t *testing.T, mode string) cloudformation.Stack {
 	t.Helper()
-	parameters := map[string]string{"MemberAccounts": "222222222222", "ExternalId": "secret"}
+	return deploymentWith(t, mode, map[string]string{"MemberAccounts": "222222222222", "ExternalId": "secret"})
+}
+
+func deploymentWith(t *testing.T, mode string, parameters map[string]string) cloudformation.Stack {
+	t.Helper()
 	for _, p := range parts() {
 		if p.mode != "" && (mode != "enforce" || p.name != "package-origins") {
 			parameters[p.mode] = mode
@@ -91,24 +96,65 @@ func TestTheIntervalsAreThoseOfTheTemplate(t *testing.T) {
 	}
 }
 
-// The roles are well as the template makes them, in each mode, and in no other.
-func TestTheRolesOfTheTemplateAreWell(t *testing.T) {
+// The policies are well as the template makes them, in each mode, and in no other.
+func TestThePoliciesOfTheTemplateAreWell(t *testing.T) {
 	for _, mode := range []string{"off", "monitor", "enforce"} {
-		s := deploymentOf(t, mode)
-		for _, p := range parts() {
-			for _, r := range p.roles {
-				document, err := json.Marshal(s.Get(r.id, "Policies", 0, "PolicyDocument"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				enforce := mode == "enforce" && p.name != "package-origins"
-				if got := (Role{Document: string(document)}).judge(r, enforce); got.state != OK {
-					t.Errorf("%s in mode %s: %+v", r.id, mode, got)
-				}
-				if got := (Role{Document: string(document)}).judge(r, !enforce); r.enforced != nil && got.state != Failed {
-					t.Errorf("%s in mode %s, taken for another: %+v", r.id, mode, got)
+		for _, members := range []string{"", "MemberAccounts", "OrganizationId"} {
+			parameters := map[string]string{"ExternalId": "secret", members: map[string]string{
+				"MemberAccounts": "222222222222,444455556666", "OrganizationId": "o-a1b2c3d4e5",
+			}[members]}
+			s := deploymentWith(t, mode, parameters)
+			f := Facts{Account: "111122223333", Region: "eu-west-1", Name: "portcullis", Stack: Fact[Stack]{Value: Stack{Parameters: parameters}}}
+			f.Resources.Value = map[string]Resource{}
+			for id := range s.Resources {
+				f.Resources.Value[id] = Resource{ID: id}
+			}
+			where := fmt.Sprintf("in mode %s with %s", mode, members)
+			var statements []any
+			for _, id := range s.Of("AWS::Events::EventBusPolicy") {
+				statements = append(statements, s.Get(id, "Statement"))
+			}
+			if got := (Bus{asAWSHasIt(t, map[string]any{"Statement": statements})}).judge(f); got.state != OK {
+				t.Errorf("the bus %s: %+v", where, got)
+			}
+			for _, p := range parts() {
+				for _, r := range p.roles {
+					is := Role{Document: asAWSHasIt(t, s.Get(r.id, "Policies", 0, "PolicyDocument"))}
+					enforce := mode == "enforce" && p.name != "package-origins"
+					if got := is.judge(f, r, enforce); got.state != OK {
+						t.Errorf("%s %s: %+v", r.id, where, got)
+					}
+					if got := is.judge(f, r, !enforce); r.enforces() && got.state != Failed {
+						t.Errorf("%s %s, taken for another: %+v", r.id, where, got)
+					}
 				}
 			}
 		}
 	}
+}
+
+// asAWSHasIt is a policy of the template with ARNs in it.
+func asAWSHasIt(t *testing.T, policy any) string {
+	t.Helper()
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(policy); err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`<(\w+)\.Arn>`).ReplaceAllStringFunc(strings.NewReplacer("<EventsLog>", "EventsLog").Replace(b.String()), func(placeholder string) string {
+		id := strings.TrimSuffix(placeholder[1:], ".Arn>")
+		switch {
+		case id == busID:
+			return "arn:aws:events:eu-west-1:111122223333:event-bus/" + id
+		case id == plannerID:
+			return "arn:aws:lambda:eu-west-1:111122223333:function:" + id
+		case strings.HasSuffix(id, "Queue"):
+			return "arn:aws:sqs:eu-west-1:111122223333:" + id
+		case strings.HasSuffix(id, "Role"):
+			return "arn:aws:iam::111122223333:role/" + id
+		default:
+			return "arn:aws:logs:eu-west-1:111122223333:log-group:" + id + ":*"
+		}
+	})
 }
