@@ -23,6 +23,9 @@ import (
 // region is where the cases are; no policy speaks of Regions.
 const region = "us-east-1"
 
+// worstFirst are the verdicts by what they ask of a person.
+var worstFirst = []control.Verdict{control.Violation, control.Undetermined, control.Waived, control.Compliant}
+
 // Result is a case and what came of it.
 type Result struct {
 	Case  policy.Case
@@ -60,19 +63,18 @@ func Run(p *policy.Policy, c *policy.Cases) []Result {
 }
 
 // conclude takes from a plan what it says about the resource of a case. Of several
-// findings it is the one that the case expects, if it is there, and otherwise the
-// first.
+// findings it is the worst, so that no case passes beside a violation that it does not
+// expect; a code says which of them the case is about.
 func (r Result) conclude(plan control.Plan) Result {
-	for _, f := range plan.Findings {
-		found := r
-		found.Verdict, found.Code, found.Reason = f.Verdict, f.Code, f.Reason
-		if found.OK() {
-			return found
-		}
+	findings := plan.Findings
+	if about := slices.DeleteFunc(slices.Clone(findings), func(f control.Finding) bool { return f.Code != r.Case.Code }); len(about) > 0 {
+		findings = about
 	}
-	if len(plan.Findings) > 0 {
-		f := plan.Findings[0]
-		r.Verdict, r.Code, r.Reason = f.Verdict, f.Code, f.Reason
+	if len(findings) > 0 {
+		worst := slices.MinFunc(findings, func(a, b control.Finding) int {
+			return cmp.Compare(slices.Index(worstFirst, a.Verdict), slices.Index(worstFirst, b.Verdict))
+		})
+		r.Verdict, r.Code, r.Reason = worst.Verdict, worst.Code, worst.Reason
 		return r
 	}
 	r.Reason = "the policy says nothing of it"

@@ -129,6 +129,35 @@ func TestEveryKeyOfACaseCounts(t *testing.T) {
 	}
 }
 
+// A group that is in use and still bears a mark is well and is not.
+func TestACaseIsAboutTheWorstFindingOrTheOneOfItsCode(t *testing.T) {
+	p, err := policy.Parse("policy.yaml", []byte(rules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		expect, code string // of the finding
+		passes       bool
+	}{
+		{"compliant", "stale-mark", false},
+		{"violation", "stale-mark", true},
+		{"undetermined", "stale-mark", false},
+		{"violation, code: stale-mark", "stale-mark", true},
+		{"compliant, code: in-use", "in-use", true},
+		{"violation, code: in-use", "in-use", false},
+		{"violation, code: dead", "stale-mark", false},
+	} {
+		text := `{version: 1, at: 2026-11-20, package_groups: [{group: "/npm/*", domain: corp, holds: "pkg:npm/x", marked: 13d, expect: ` + test.expect + "}]}"
+		cases, err := policy.ParseCases("policy_test.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := Run(p, cases)[0]; r.OK() != test.passes || r.Code != test.code {
+			t.Errorf("expect %s: passes %t, by %s %s", test.expect, r.OK(), r.Verdict, r.Code)
+		}
+	}
+}
+
 // A case never passes because the policy does not speak of it at all.
 func TestACaseWithoutASectionFails(t *testing.T) {
 	p, err := policy.Parse("policy.yaml", []byte("version: 1\nlimits: {count: 0, share: 0%}\n"))
