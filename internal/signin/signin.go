@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +76,7 @@ func In(ctx context.Context, o Options) (*Login, error) {
 	if len(l.Regions) == 0 {
 		return nil, errors.New("no Region is set; name one with --region, or set AWS_REGION")
 	}
+	l.Regions = each(l.Regions)
 	for _, r := range l.Regions {
 		if !regexp.MustCompile(`^[a-z]+(-[a-z]+)+-[0-9]+$`).MatchString(r) {
 			return nil, fmt.Errorf("%.40q is not the name of a Region; write one such as --region eu-west-1", r)
@@ -89,6 +91,17 @@ func In(ctx context.Context, o Options) (*Login, error) {
 		}
 	}
 	return l, nil
+}
+
+// each leaves out what comes again: a Region that is named twice is one Region.
+func each(names []string) []string {
+	var list []string
+	for _, name := range names {
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // AWS returns the way into one Region.
