@@ -30,6 +30,24 @@ func (f *awsFlags) signIn(ctx context.Context, c *cobra.Command) (*signin.Login,
 	return signin.In(ctx, f.options)
 }
 
+// tellEmpty tells a person that a Region holds nothing of what was looked for, which
+// is compliant and perhaps not where they meant to look. What could not be read is a
+// finding, and a service that is gone has told so.
+func tellEmpty(progress present.Progress, region string, all []looked) {
+	there := 0
+	for _, l := range all {
+		if l.plan.Looked > 0 || len(l.plan.Findings) > 0 && !l.part.IsGone() {
+			return
+		}
+		if !l.part.IsGone() {
+			there++
+		}
+	}
+	if there > 0 {
+		progress.Tell("nothing was found in %s; see that --region, or AWS_REGION, is the right one", region)
+	}
+}
+
 func askToken(in io.Reader, errs io.Writer) (string, error) {
 	fmt.Fprint(errs, "MFA code: ")
 	line, err := bufio.NewReader(in).ReadString('\n')

@@ -162,6 +162,7 @@ func look(ctx context.Context, progress present.Progress, login *signin.Login, c
 			}
 			all = append(all, looked{part, plan})
 		}
+		tellEmpty(progress, region, all[len(all)-len(controls):])
 	}
 	return all, nil
 }

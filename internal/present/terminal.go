@@ -52,27 +52,33 @@ func Plain(s string) string {
 }
 
 // Progress is one line on a terminal that is written over until the work is done.
-// Where there is no terminal it says nothing.
-type Progress struct{ w io.Writer }
+// Where there is no terminal it is not shown.
+type Progress struct {
+	w    io.Writer
+	show bool
+}
 
 // NewProgress returns the progress line of a stream.
 func NewProgress(w io.Writer) Progress {
-	if !IsTerminal(w) || os.Getenv("TERM") == "dumb" {
-		return Progress{}
-	}
-	return Progress{w}
+	return Progress{w, IsTerminal(w) && os.Getenv("TERM") != "dumb"}
 }
 
 // Say writes the line anew.
 func (p Progress) Say(format string, args ...any) {
-	if p.w != nil {
+	if p.show {
 		fmt.Fprintf(p.w, "\r\x1b[K%s", Plain(fmt.Sprintf(format, args...)))
 	}
 }
 
+// Tell writes a line that stays, in the place of this one, to any stream.
+func (p Progress) Tell(format string, args ...any) {
+	p.Done()
+	fmt.Fprintln(p.w, Plain(fmt.Sprintf(format, args...)))
+}
+
 // Done takes the line away.
 func (p Progress) Done() {
-	if p.w != nil {
+	if p.show {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
 }
