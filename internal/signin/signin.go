@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,6 +72,9 @@ func In(ctx context.Context, o Options) (*Login, error) {
 	if l.endpoint == "" {
 		l.endpoint = aws.ToString(cfg.BaseEndpoint)
 	}
+	if l.endpoint != "" && !isAddress(l.endpoint) {
+		return nil, fmt.Errorf("%.80q is no place to send credentials to; write the https:// address of an endpoint as --endpoint-url or AWS_ENDPOINT_URL, or an http:// one of this machine", l.endpoint)
+	}
 	if len(l.Regions) == 0 && cfg.Region != "" {
 		l.Regions = []string{cfg.Region}
 	}
@@ -91,6 +96,18 @@ func In(ctx context.Context, o Options) (*Login, error) {
 		}
 	}
 	return l, nil
+}
+
+// isAddress tells whether something may be called there. Every call of [awsio] is held
+// to the same again; here it can be said which option is meant.
+func isAddress(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Hostname() == "" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	here := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	return u.Scheme == "https" || u.Scheme == "http" && here
 }
 
 // each leaves out what comes again: a Region that is named twice is one Region.
