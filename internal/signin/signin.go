@@ -31,6 +31,10 @@ import (
 // that may not be there.
 const searchTime = 30 * time.Second
 
+// askTime bounds the one question whose credentials these are, with all attempts. A
+// person waits, and what does not answer now will hardly answer all that is asked next.
+const askTime = 10 * time.Second
+
 // Options are what a command line says. Each has the meaning that it has for the
 // AWS CLI.
 type Options struct {
@@ -133,13 +137,13 @@ func (l *Login) identify(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
-	out, err := sts.NewFromConfig(session.Reads).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	out, err := sts.NewFromConfig(session.Reads).GetCallerIdentity(awsio.WithBudget(ctx, askTime), &sts.GetCallerIdentityInput{})
 	if err != nil {
 		class, reason := awsio.Failure(ctx, fmt.Sprintf("asking AWS in Region %s whose credentials these are", region), err)
 		switch {
 		case class == awsio.Unreachable:
 			reason += "; see that --region, or AWS_REGION, is the name of one"
-		case class == awsio.Other && l.endpoint != "":
+		case (class == awsio.Other || class == awsio.Unavailable) && l.endpoint != "":
 			reason += "; see where --endpoint-url, or AWS_ENDPOINT_URL, leads"
 		}
 		return errors.New(reason)
