@@ -219,7 +219,7 @@ func slurp(c *cobra.Command, file string) ([]byte, error) {
 	if file != "-" {
 		f, err := os.Open(file) //nolint:gosec // the one who runs the command chooses the file
 		if err != nil {
-			return nil, fmt.Errorf("reading outcomes: %w", err)
+			return nil, fmt.Errorf("reading outcomes: %w; give the file that `portcullis apply` wrote, or events or log lines of the functions", err)
 		}
 		defer func() { _ = f.Close() }()
 		in = f
