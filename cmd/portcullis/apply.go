@@ -47,8 +47,8 @@ AWS.
 The credentials need the rights that template.yaml gives the role of the control in
 enforce mode.
 
-An interrupt (Ctrl-C) finishes and records the write under way, and lists the rest as
-not done.
+An interrupt (Ctrl-C) or a SIGTERM lets the write under way be finished and recorded,
+and the rest is listed as not done.
 
 Exit status: 0 done, or nothing to do, 2 violations remain, 3 nothing worse than
 undetermined remains, 1 something failed, was not agreed to or was interrupted.`,
@@ -61,7 +61,7 @@ undetermined remains, 1 something failed, was not agreed to or was interrupted.`
 			return a.run(c, args)
 		},
 	}
-	a.aws.add(c)
+	a.aws.add(c, regionsToLookAt)
 	c.Flags().StringVar(&a.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
 	c.Flags().StringArrayVar(&a.only, "only", nil, "do only what this `PATTERN` matches: an ARN, a name such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
 	c.Flags().StringVar(&a.record, "record", "", "`FILE` for what is done, which must not be there yet (default portcullis-apply-TIME.jsonl)")

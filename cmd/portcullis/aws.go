@@ -13,13 +13,17 @@ import (
 	"portcullis/internal/signin"
 )
 
+// regionsToLookAt is what --region means where a command looks at whole Regions.
+const regionsToLookAt = "a Region to look at; may be given several times"
+
 // awsFlags are the options of every command that calls AWS, as the AWS CLI has
 // them.
 type awsFlags struct{ options signin.Options }
 
-func (f *awsFlags) add(c *cobra.Command) {
+// add adds them to a command, with what it means there to name a Region.
+func (f *awsFlags) add(c *cobra.Command, region string) {
 	c.Flags().StringVar(&f.options.Profile, "profile", "", "`NAME` of the profile with the credentials, in ~/.aws/config")
-	c.Flags().StringSliceVar(&f.options.Regions, "region", nil, "`NAME` of a Region to look at; may be given several times")
+	c.Flags().StringSliceVar(&f.options.Regions, "region", nil, "`NAME` of "+region)
 	c.Flags().StringVar(&f.options.Endpoint, "endpoint-url", "", "`URL` where AWS is, for tests and private endpoints")
 }
 

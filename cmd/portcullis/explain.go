@@ -57,7 +57,7 @@ Exit status: 0 compliant, waived or not judged, 2 violation, 3 undetermined,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return e.run(c, args[0]) },
 	}
-	e.aws.add(c)
+	e.aws.add(c, "the Region that the resource is in")
 	c.Flags().StringVar(&e.policy, "policy", defaultPolicy, "policy to judge by")
 	c.Flags().StringVar(&e.estate, "estate", "", "explain what this saved estate holds, without AWS")
 	c.Flags().StringVar(&e.output, "output", "text", "text or json")

@@ -88,8 +88,8 @@ func newRoot() *cobra.Command {
 policy says. This command does by hand what its functions do on events and on a
 schedule.
 
-Exit status: 0 compliant, 2 violations, 3 nothing worse than undetermined,
-1 the command could not do its work.`,
+Exit status: 0 all is well, 1 the command could not do its work. What 2 and 3 are, the
+help of each command says.`,
 		Example:       `  portcullis policy check`,
 		Version:       version(),
 		SilenceErrors: true,

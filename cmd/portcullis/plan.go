@@ -57,7 +57,7 @@ unless there is nothing else.`,
 			return p.run(c, args)
 		},
 	}
-	p.aws.add(c)
+	p.aws.add(c, regionsToLookAt)
 	c.Flags().StringVar(&p.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
 	c.Flags().StringArrayVar(&p.only, "only", nil, "show only what this `PATTERN` matches: an ARN, a name such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
 	c.Flags().StringVar(&p.output, "output", "text", "`FORMAT`: text, json or markdown")

@@ -49,10 +49,10 @@ What would be restored is shown and asked about; it is looked at again before ea
 call and after it, and recorded.
 
 It refuses what the present state makes wrong: a repository that has upstreams or
-another connection now, or was made anew, a package group that exists again, and what
-is gone. It also refuses a connection that the policy still asks to be removed, as a
-function would do that within seconds, and any connection where no policy is known:
-change the policy first, or name it, or give --force.
+another connection now, or was made anew, a package group that exists again and is not
+as it was, and what is gone. It also refuses a connection that the policy still asks to
+be removed, as a function would do that within seconds, and any connection where no
+policy is known: change the policy first, or name it, or give --force.
 
 The credentials need the rights to make the calls that it shows, and DescribeRepository,
 DescribePackageGroup and ListTagsForResource.
@@ -67,7 +67,7 @@ was not agreed to or was interrupted.`,
 			return u.run(c, args)
 		},
 	}
-	u.aws.add(c)
+	u.aws.add(c, "a Region: restore only what is there; may be given several times (default all Regions in the files)")
 	c.Flags().StringVar(&u.policy, "policy", defaultPolicy, "policy that is in force, a `FILE`, to see what it makes of what is restored")
 	c.Flags().StringArrayVar(&u.only, "only", nil, "restore only what this `PATTERN` matches: an ARN, a name such as corp/npm-store or a connection; * and ? are wildcards; may be given several times")
 	c.Flags().StringSliceVar(&u.ids, "id", nil, "restore only the outcome of this `ID`; may be given several times")
