@@ -68,8 +68,8 @@ unknown, 1 the command could not do its work.`,
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c) },
 	}
 	d.aws.add(c, regionsToLookAt)
-	c.Flags().StringVar(&d.stack, "stack", defaultStack, "name of the stack")
-	c.Flags().StringVar(&d.output, "output", "text", "text or json")
+	c.Flags().StringVar(&d.stack, "stack", defaultStack, "`NAME` of the stack")
+	c.Flags().StringVar(&d.output, "output", "text", "`FORMAT`: text or json")
 	complete(c, "output", "text", "json")
 	return c
 }

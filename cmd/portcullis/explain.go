@@ -58,9 +58,9 @@ Exit status: 0 compliant, waived or not judged, 2 violation, 3 undetermined,
 		RunE: func(c *cobra.Command, args []string) error { return e.run(c, args[0]) },
 	}
 	e.aws.add(c, "the Region that the resource is in")
-	c.Flags().StringVar(&e.policy, "policy", defaultPolicy, "policy to judge by")
-	c.Flags().StringVar(&e.estate, "estate", "", "explain what this saved estate holds, without AWS")
-	c.Flags().StringVar(&e.output, "output", "text", "text or json")
+	c.Flags().StringVar(&e.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
+	c.Flags().StringVar(&e.estate, "estate", "", "explain what this saved estate holds, a `FILE`, without AWS")
+	c.Flags().StringVar(&e.output, "output", "text", "`FORMAT`: text or json")
 	complete(c, "output", "text", "json")
 	return c
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -47,6 +48,24 @@ func TestTheSectionOfEveryControlIsAskedFor(t *testing.T) {
 		if i < len(missing) && !strings.Contains(missing[i], section) {
 			t.Errorf("%s is not asked for here: %s", section, missing[i])
 		}
+	}
+}
+
+// An option has a word for its value, and the same word in every command.
+func TestEveryOptionNamesItsValue(t *testing.T) {
+	option := regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)(?: (\w+))?  `)
+	words := map[string]string{}
+	for _, c := range everyCommand(newRoot()) {
+		for _, found := range option.FindAllStringSubmatch(c.Flags().FlagUsages(), -1) {
+			name, word := found[1], found[2]
+			if other, known := words[name]; word != strings.ToUpper(word) || known && other != word {
+				t.Errorf("%s: the value of --%s is %q, and elsewhere %q", c.CommandPath(), name, word, other)
+			}
+			words[name] = word
+		}
+	}
+	if words["policy"] != "FILE" {
+		t.Errorf("the options are not found: %v", words)
 	}
 }
 
