@@ -90,7 +90,9 @@ schedule.
 
 Exit status: 0 all is well, 1 the command could not do its work. What 2 and 3 are, the
 help of each command says.`,
-		Example:       `  portcullis policy check`,
+		Example: `  portcullis plan
+  portcullis doctor
+  portcullis policy check`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
