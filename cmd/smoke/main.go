@@ -17,9 +17,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
+	"portcullis/internal/present"
 	"portcullis/internal/signin"
 	"portcullis/shared/awsio"
 )
@@ -63,7 +66,7 @@ func main() {
 	if region != "" {
 		o.signin.Regions = []string{region}
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status, err := run(ctx, o, os.Stdout)
 	stop()
 	if err != nil {
@@ -93,7 +96,7 @@ func run(ctx context.Context, o options, out io.Writer) (status int, err error) 
 	if err := s.open(o.record); err != nil {
 		return failed, err
 	}
-	defer s.record.Close()
+	defer func() { _ = s.record.Close() }() // every line is on the disk
 	defer func() {
 		if _, gone := s.leave(ctx, true); gone != nil {
 			status, err = failed, errors.Join(err, gone)
@@ -102,10 +105,16 @@ func run(ctx context.Context, o options, out io.Writer) (status int, err error) 
 	if err := s.build(ctx); err != nil {
 		return failed, err
 	}
-	if err := s.play(ctx); err != nil {
-		return failed, err
+	played := s.play(ctx)
+	if ctx.Err() != nil {
+		return failed, errors.Join(played, ctx.Err())
 	}
-	return s.ask(ctx)
+	// What kept a control from its work may be the very thing that is asked.
+	status, err = s.ask(ctx)
+	if played != nil {
+		return failed, errors.Join(played, err)
+	}
+	return status, err
 }
 
 // leave removes the domain, also after an interrupt.
@@ -125,7 +134,7 @@ func (s *sandbox) leave(ctx context.Context, there bool) (int, error) {
 
 // ask asks all questions, and prints what is assumed beside what was answered.
 func (s *sandbox) ask(ctx context.Context) (int, error) {
-	status := asAssumed
+	status, unknown := asAssumed, false
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(s.out, "\n")
 	fmt.Fprintln(w, "\tQUESTION\tASSUMED\tANSWERED\t")
@@ -138,17 +147,20 @@ func (s *sandbox) ask(ctx context.Context) (int, error) {
 		verdict := "as assumed"
 		switch {
 		case err != nil:
-			a.answered, verdict = err.Error(), "not known"
-			status = max(status, failed)
+			a.answered, verdict = strings.ReplaceAll(err.Error(), "\n", "; "), "not known"
+			unknown = true
 		case a.assumed == "":
 			verdict = "measured"
 		case a.assumed != a.answered:
-			verdict, status = "differs", max(status, differs)
+			verdict, status = "differs", differs
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", q.id, q.text, a.assumed, a.answered, verdict)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", q.id, q.text, a.assumed, present.Plain(a.answered), verdict)
 	}
 	if err := w.Flush(); err != nil {
 		return failed, err
+	}
+	if unknown {
+		return failed, errors.New("some questions have no answer")
 	}
 	return status, nil
 }

@@ -117,6 +117,31 @@ func TestItTellsWhatDiffers(t *testing.T) {
 	}
 }
 
+// What keeps a control from its work may be what is asked, so it is asked all the same.
+func TestItAsksAlsoIfAControlFails(t *testing.T) {
+	w, _, o := stage(t)
+	w.Inject(localaws.Fault{Operation: "TagResource", Kind: localaws.Fail(403, "AccessDeniedException", "no")})
+	var out strings.Builder
+	status, err := run(t.Context(), o, &out)
+	if status != failed || err == nil || !strings.Contains(err.Error(), "TagResource is failed") || strings.Count(out.String(), "as assumed") != len(questions())-1 {
+		t.Errorf("status %d, %v\n%s", status, err, out.String())
+	}
+	if n := domains(t, w); n > 0 {
+		t.Errorf("%d domains are left", n)
+	}
+}
+
+// A question without an answer is a failure.
+func TestItTellsWhatItCouldNotAsk(t *testing.T) {
+	w, _, o := stage(t)
+	w.Inject(localaws.Fault{Operation: "GetAssociatedPackageGroup", Kind: localaws.HTML(403)})
+	var out strings.Builder
+	status, err := run(t.Context(), o, &out)
+	if line := regexp.MustCompile(`C7 .*not known`); status != failed || err == nil || !line.MatchString(out.String()) {
+		t.Errorf("status %d, %v\n%s", status, err, out.String())
+	}
+}
+
 func TestItRefusesWhatIsNoSandbox(t *testing.T) {
 	for _, test := range []struct {
 		name  string

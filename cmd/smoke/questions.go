@@ -222,9 +222,9 @@ func twice(ctx context.Context, s *sandbox) (reply, error) {
 // not exist, and one be taken off that is not listed.
 func configurations(ctx context.Context, s *sandbox) (reply, error) {
 	const publish = types.PackageGroupOriginRestrictionTypePublish
-	root := s.configure(ctx, "/*", publish, types.PackageGroupOriginRestrictionModeInherit)
-	list := s.configure(ctx, heir, publish, types.PackageGroupOriginRestrictionModeInherit, team)
-	unknown := s.configure(ctx, listed, publish, types.PackageGroupOriginRestrictionModeAllowSpecificRepositories, "nowhere")
+	root := s.configure(ctx, "/*", types.PackageGroupOriginRestrictionModeInherit)
+	list := s.configure(ctx, heir, types.PackageGroupOriginRestrictionModeInherit, team)
+	unknown := s.configure(ctx, listed, types.PackageGroupOriginRestrictionModeAllowSpecificRepositories, "nowhere")
 	_, off := do(ctx, s, s.writes.UpdatePackageGroupOriginConfiguration, &codeartifact.UpdatePackageGroupOriginConfigurationInput{
 		Domain: aws.String(domain), DomainOwner: s.owner(), PackageGroup: aws.String(listed),
 		RemoveAllowedRepositories: []types.PackageGroupAllowedRepository{{OriginRestrictionType: publish, RepositoryName: aws.String(gateway)}}})

@@ -97,6 +97,9 @@ func (s *sandbox) guard(ctx context.Context) (ours bool, err error) {
 		return false, fmt.Errorf("listing domains: %w; nothing was changed", err)
 	}
 	for _, d := range domains.Items() {
+		if aws.ToString(d.Name) == domain && d.Status == types.DomainStatusDeleted {
+			continue // it is listed for a while, and nothing is in it
+		}
 		if aws.ToString(d.Name) != domain {
 			return false, fmt.Errorf("there is a domain %s, which this program did not make: this is no sandbox; nothing was changed", aws.ToString(d.Name))
 		}
@@ -199,10 +202,10 @@ func (s *sandbox) build(ctx context.Context) error {
 		return err
 	}
 	s.shown = time.Since(began)
-	if err := s.configure(ctx, blocked, types.PackageGroupOriginRestrictionTypePublish, types.PackageGroupOriginRestrictionModeBlock); err != nil {
+	if err := s.configure(ctx, blocked, types.PackageGroupOriginRestrictionModeBlock); err != nil {
 		return err
 	}
-	return s.configure(ctx, listed, types.PackageGroupOriginRestrictionTypePublish, types.PackageGroupOriginRestrictionModeAllowSpecificRepositories, team)
+	return s.configure(ctx, listed, types.PackageGroupOriginRestrictionModeAllowSpecificRepositories, team)
 }
 
 func (s *sandbox) owner() *string { return aws.String(s.scope.Account) }
@@ -213,7 +216,9 @@ func (s *sandbox) connect(ctx context.Context, repository string) error {
 	return err
 }
 
-func (s *sandbox) configure(ctx context.Context, pattern string, of types.PackageGroupOriginRestrictionType, mode types.PackageGroupOriginRestrictionMode, repositories ...string) error {
+// configure sets who may publish.
+func (s *sandbox) configure(ctx context.Context, pattern string, mode types.PackageGroupOriginRestrictionMode, repositories ...string) error {
+	const of = types.PackageGroupOriginRestrictionTypePublish
 	in := &codeartifact.UpdatePackageGroupOriginConfigurationInput{
 		Domain: aws.String(domain), DomainOwner: s.owner(), PackageGroup: aws.String(pattern),
 		Restrictions: map[string]types.PackageGroupOriginRestrictionMode{string(of): mode}}

@@ -97,12 +97,12 @@ func (c *checker) value(where string, k kind, value any) {
 		_, number := value.(float64)
 		// In XML everything is text.
 		text, isText := value.(string)
-		if !number && !(c.model.xml && isText && text != "") {
+		if !number && (!c.model.xml || !isText || text == "") {
 			c.add(where, "%T is no number", value)
 		}
 	case aBool:
 		text, isText := value.(string)
-		if _, ok := value.(bool); !ok && !(c.model.xml && isText && (text == "true" || text == "false")) {
+		if _, ok := value.(bool); !ok && (!c.model.xml || !isText || text != "true" && text != "false") {
 			c.add(where, "%T is not true or false", value)
 		}
 	}
