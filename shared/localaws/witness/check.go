@@ -11,8 +11,9 @@ var excused = map[string]bool{
 	// A request may go without this role, if it has the one of CodeBuild; the model requires it of every answer all the same.
 	"proton EnvironmentAccountConnection.RoleArn":        true,
 	"proton EnvironmentAccountConnectionSummary.RoleArn": true,
-	// A status that tests set up, for those that AWS may add.
-	"proton EnvironmentAccountConnectionStatus FROZEN": true,
+	// Statuses that tests set up, for those that AWS may add.
+	"proton EnvironmentAccountConnectionStatus FROZEN":    true,
+	"proton EnvironmentAccountConnectionStatus SUSPENDED": true,
 }
 
 // A checker holds one answer against a model.
