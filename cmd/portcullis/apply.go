@@ -47,8 +47,9 @@ AWS.
 The credentials need the rights that template.yaml gives the role of the control in
 enforce mode.
 
-An interrupt (Ctrl-C) or a SIGTERM lets the write under way be finished and recorded,
-and the rest is listed as not done.
+An interrupt (Ctrl-C), a terminal that is closed, a SIGTERM, or output that nobody reads
+any more lets the write under way be finished and recorded, and the rest is listed as
+not done.
 
 Exit status: 0 done, or nothing to do, 2 violations remain, 3 nothing worse than
 undetermined remains, 1 something failed, was not agreed to or was interrupted.`,

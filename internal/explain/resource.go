@@ -68,6 +68,9 @@ func Parse(s string) (Resource, error) {
 		r := Resource{Kind: Group, Domain: before, Name: pattern}
 		if owner, domain, ok := strings.Cut(before, "/"); ok {
 			r.Owner, r.Domain = owner, domain
+			if owner == "" {
+				return Resource{}, fmt.Errorf("%.80q names no account before the domain; %s", s, forms)
+			}
 		}
 		return r, r.check(s)
 	}

@@ -38,6 +38,7 @@ func TestWhatCanBeNoNameIsRefusedWithWhatToWrite(t *testing.T) {
 		"":                     "is not the name of a resource; write a repository as corp/npm-store",
 		"npm-store":            "is not the name of a resource",
 		"a/b/c/d":              "is not the name of a resource",
+		"/corp:/npm/acme/*":    "names no account before the domain",
 		"/corp/npm-store":      "names no account before the domain",
 		"corp/npm-store/":      "is not an account",
 		"corp/$(id)":           `"$(id)" is not the name of a repository`,

@@ -93,21 +93,35 @@ func TestNothingWasTriedOfWhatIsListedTwice(t *testing.T) {
 	}
 }
 
-// Where no answer said what time it is, a waiver may have ended: it is told of as not
-// known, and why.
-func TestAWaiverWhoseEndIsNotKnownIsToldOf(t *testing.T) {
-	c := request(pending, "web")
-	w := policy.ConnectionWaiver{
-		Approval: policy.Approval{Place: "proton_connections.waivers[0]", EnvironmentAccounts: []string{environment}, ManagementAccounts: []string{management}, Environments: []string{"*"}},
-		Term:     policy.Term{ID: "trial", Owner: "team-web", Expires: noon.Add(day)},
+// A waiver that may cover a connection, or may not, is told of as not known, and why.
+func TestAWaiverOfWhichSomethingIsNotKnownIsToldOf(t *testing.T) {
+	waiver := func(roles ...string) policy.ConnectionWaiver {
+		return policy.ConnectionWaiver{
+			Approval: policy.Approval{Place: "proton_connections.waivers[0]", EnvironmentAccounts: []string{environment}, ManagementAccounts: []string{management},
+				Environments: []string{"*"}, CodebuildRoles: roles},
+			Term: policy.Term{ID: "trial", Owner: "team-web", Expires: noon.Add(day)},
+		}
 	}
-	p := &policy.Policy{ProtonConnections: &policy.ProtonConnections{Waivers: []policy.ConnectionWaiver{w}}}
-	_, _, explained := seen(Management, c).Explain(p, time.Time{}, c.ID)
-	if len(explained) != 1 || explained[0].Verdict != control.Undetermined || len(explained[0].Trials) != 1 {
-		t.Fatalf("%+v", explained)
-	}
-	want := control.Trial{Rule: w.Place, Result: control.Unknown, Why: w.Span() + "; what time it is, is not known"}
-	if diff := cmp.Diff(want, explained[0].Trials[0]); diff != "" {
-		t.Errorf("trial (-want +got):\n%s", diff)
+	for name, test := range map[string]struct {
+		waiver policy.ConnectionWaiver
+		now    time.Time
+		why    string
+	}{
+		"the time":       {waiver(), time.Time{}, "what time it is, is not known"},
+		"a role of it":   {waiver(role("build")), noon, "it constrains a role of it that the list does not show"},
+		"the time first": {waiver(role("build")), time.Time{}, "what time it is, is not known"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := request(pending, "web")
+			p := &policy.Policy{ProtonConnections: &policy.ProtonConnections{Waivers: []policy.ConnectionWaiver{test.waiver}}}
+			_, _, explained := seen(Management, c).Explain(p, test.now, c.ID)
+			if len(explained) != 1 || explained[0].Verdict != control.Undetermined || len(explained[0].Trials) != 1 {
+				t.Fatalf("%+v", explained)
+			}
+			want := control.Trial{Rule: test.waiver.Place, Result: control.Unknown, Why: test.waiver.Span() + "; " + test.why}
+			if diff := cmp.Diff(want, explained[0].Trials[0]); diff != "" {
+				t.Errorf("trial (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
