@@ -5,11 +5,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // patterns are the constraints of the API's model on its strings.
 // https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_Operations.html
-func patterns() map[string]*regexp.Regexp {
+//
+// Every World has the same, and some tests make thousands.
+var patterns = sync.OnceValue(func() map[string]*regexp.Regexp {
 	compiled := map[string]*regexp.Regexp{}
 	for name, pattern := range map[string]string{ //nolint:gosec // G101: patterns of names, and no secrets
 		"domain":                `[a-z][a-z0-9\-]{0,48}[a-z0-9]`,
@@ -42,7 +45,7 @@ func patterns() map[string]*regexp.Regexp {
 		compiled[name] = regexp.MustCompile(`\A(?:` + pattern + `)\z`)
 	}
 	return compiled
-}
+})
 
 // validate checks what the model says about an input, before anything is looked up.
 func (s *Service) validate(o operation, input map[string]any, rq request) error {

@@ -5,11 +5,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // patterns are the constraints of the API's model on its strings, and those on the items of its lists.
 // https://docs.aws.amazon.com/proton/latest/APIReference/API_Operations.html
-func patterns() map[string]*regexp.Regexp {
+//
+// Every World has the same, and some tests make thousands.
+var patterns = sync.OnceValue(func() map[string]*regexp.Regexp {
 	const role = `arn:(aws|aws-cn|aws-us-gov):iam::[0-9]{12}:role/([\w+=,.@-]{1,512}[/:])*[\w+=,.@-]{1,64}`
 	compiled := map[string]*regexp.Regexp{}
 	for name, pattern := range map[string]string{ //nolint:gosec // G101: patterns of names, and no secrets
@@ -30,7 +33,7 @@ func patterns() map[string]*regexp.Regexp {
 		compiled[name] = regexp.MustCompile(`\A(?:` + pattern + `)\z`)
 	}
 	return compiled
-}
+})
 
 const (
 	maxARN    = 200  // of a resource
