@@ -48,6 +48,10 @@ cover: have-go ## print how much of the decisions the tests execute; all of ever
 			all[part] += size[block]; if (runs[block]) hit[part] += size[block]; else if (part == file) { missed = 1; print "not executed: " block }} \
 		for (part in all) printf "%-32s %5.1f %% of %d statements\n", part, 100 * hit[part] / all[part], all[part]; exit missed }' build/cover.out
 
+SEEDS := 10000
+simulate: have-go ## play SEEDS hostile schedules and count what came of them, or tell the story of one (SEED=n)
+	go test ./internal/simulate -run TestSchedules -count 1 -timeout 0 -v -seeds=$(SEEDS) $(if $(SEED),-seed=$(SEED))
+
 bench: have-go ## measure what docs/performance.md tells, for some minutes, on a machine that does nothing else
 	@go run ./cmd/bench
 

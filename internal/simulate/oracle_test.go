@@ -1,0 +1,507 @@
+package simulate
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"portcullis/shared/localaws/codeartifact"
+	"portcullis/shared/localaws/proton"
+)
+
+const markTag = "portcullis:empty-since"
+
+// A wish is a write that the rules ask for, in any mode. What a wish is for is its
+// key in a map: the operation and the resource.
+type wish struct {
+	owner, domain string // what enforce_on goes by
+	must          bool   // it has to be fulfilled; otherwise it may be
+}
+
+// wishes is what the rules ask for in an account.
+func (p *rules) wishes(st *state, account, control string) map[string]wish {
+	w := map[string]wish{}
+	switch control {
+	case connections:
+		for arn, r := range st.repositories {
+			for _, c := range r.connections {
+				if r.owner == account && !p.permits(r, c, st.now) {
+					w["DisassociateExternalConnection "+arn+" "+c] = wish{account, domainOf[account], true}
+				}
+			}
+		}
+	case groups:
+		d := st.domains[account]
+		for pattern, g := range d.groups {
+			if operation, must := p.groupWish(d, pattern, st.now); operation != "" {
+				w[operation+" "+g.arn] = wish{account, domainOf[account], must}
+			}
+		}
+	case accounts:
+		for id, c := range st.requests {
+			if c.to == account && c.status == proton.Pending && !p.approves(c, st.now) {
+				w["RejectEnvironmentAccountConnection "+id] = wish{c.from, "", true}
+			}
+			if c.from == account && p.stale(c, st.now) {
+				w["DeleteEnvironmentAccountConnection "+id] = wish{c.from, "", true}
+			}
+		}
+	}
+	return w
+}
+
+// permits says whether a repository may have a connection.
+func (p *rules) permits(r repository, connection string, now time.Time) bool {
+	matches := func(a allowance) bool {
+		return fits(a.repositories, domainOf[r.owner]+"/"+r.name) && fits(a.connections, connection) &&
+			(a.accounts == nil || slices.Contains(a.accounts, r.owner))
+	}
+	return slices.ContainsFunc(p.allow, matches) ||
+		slices.ContainsFunc(p.waivers, func(w waiver) bool { return matches(w.allowance) && now.Before(w.until) })
+}
+
+// groupWish says what is to become of a package group: DeletePackageGroup,
+// TagResource, UntagResource or nothing.
+func (p *rules) groupWish(d domain, pattern string, now time.Time) (operation string, must bool) {
+	g := d.groups[pattern]
+	hasChildren := false
+	for _, other := range d.groups {
+		hasChildren = hasChildren || other.Parent == pattern
+	}
+	own := slices.ContainsFunc(restrictions, func(r codeartifact.Restriction) bool { return g.Controls[r].Mode != codeartifact.Inherit })
+	if pattern == "/*" || !strings.HasPrefix(pattern, "/") || own || now.Sub(g.Created) < p.minAge || hasChildren && !p.children {
+		return "", false
+	}
+	for _, k := range p.keep {
+		if bare, wild := strings.CutSuffix(k, "**"); k == pattern || wild && strings.HasPrefix(pattern, bare) {
+			return "", false
+		}
+	}
+	for _, gu := range p.guards {
+		if fits([]string{gu.domain}, domainOf[d.owner]) && gu.group == pattern {
+			return "", false
+		}
+	}
+	// Look-alikes: whoever names something may go only under a group that blocks
+	// everything, and even then there may be a group beside it that does not.
+	must = true
+	if !p.lookalikes && strings.Trim(strings.Split(pattern, "/")[2], "*~$") != "" {
+		must = false
+		for _, r := range restrictions {
+			if d.effective(g.Parent, r).Mode != codeartifact.Block {
+				return "", false
+			}
+		}
+	}
+
+	value, marked := g.Tags[markTag]
+	claimed := d.used[pattern]
+	for key := range g.Tags {
+		claimed = claimed || key == "portcullis:keep" || key == keepTag || strings.HasPrefix(key, "aws:")
+	}
+	for _, gu := range p.guards {
+		claimed = claimed || fits([]string{gu.domain}, domainOf[d.owner]) && d.effects[gu.of].pattern == pattern
+	}
+	if claimed {
+		if marked {
+			return "UntagResource", must
+		}
+		return "", false
+	}
+	since, good := readMark(value, g.Created, now, p.grace)
+	switch {
+	case !good:
+		return "TagResource", must
+	case now.Sub(since) >= p.grace:
+		return "DeletePackageGroup", must
+	}
+	return "", false
+}
+
+// readMark says since when a mark holds, and whether it is good: of this creation of
+// the group, not from the future, and no more than seven days over its time.
+func readMark(value string, created, now time.Time, grace time.Duration) (since time.Time, good bool) {
+	at, of, _ := strings.Cut(value, "/")
+	since, err := time.Parse(time.RFC3339, at)
+	if err != nil || of != strconv.FormatInt(created.UnixMilli(), 10) {
+		return since, false
+	}
+	age := now.Sub(since)
+	return since, age >= 0 && age <= grace+7*24*time.Hour
+}
+
+// approves says whether a request is approved or waived, with every role that it shows.
+func (p *rules) approves(c connection, now time.Time) bool {
+	return slices.ContainsFunc(p.approve, func(a approval) bool {
+		return slices.Contains(a.from, c.from) && slices.Contains(a.to, c.to) && fits(a.names, c.name) &&
+			(a.roles == nil || c.role == "" || fits(a.roles, c.role)) && (a.until.IsZero() || now.Before(a.until))
+	})
+}
+
+// stale says whether the environment account is to delete a request of its own.
+func (p *rules) stale(c connection, now time.Time) bool {
+	named := slices.ContainsFunc(p.approve, func(a approval) bool { return a.until.IsZero() && slices.Contains(a.to, c.to) })
+	waived := slices.ContainsFunc(p.approve, func(a approval) bool {
+		return !a.until.IsZero() && now.Before(a.until) && slices.Contains(a.from, c.from) && slices.Contains(a.to, c.to) && fits(a.names, c.name) &&
+			(a.roles == nil || c.role == "" || fits(a.roles, c.role))
+	})
+	switch c.status {
+	case proton.Rejected:
+		return now.Sub(c.modified) > p.rejectedAfter
+	case proton.Pending:
+		return !waived && !named || named && now.Sub(c.requested) > p.pendingAfter
+	case proton.Connected:
+		return !named && !waived && p.deleteConnected
+	case proton.Deleted:
+	}
+	return false
+}
+
+// covers says whether enforcement reaches there.
+func (p *rules) covers(w wish) bool {
+	return p.areas == nil || slices.ContainsFunc(p.areas, func(a area) bool {
+		return (a.domains == nil || w.domain != "" && fits(a.domains, w.domain)) && (a.accounts == nil || slices.Contains(a.accounts, w.owner))
+	})
+}
+
+// enforced says whether a control may write in an account at all.
+func (p *rules) enforced(control, account string) bool {
+	return p.modes[control] == "enforce" && (account == hub || p.writers[account])
+}
+
+// most is how many writes one run may make that looked at n resources.
+func (p *rules) most(n int) int {
+	return min(p.count, int(math.Ceil(float64(p.share*n)/100-1e-9)))
+}
+
+// figures is what was counted over runs.
+type figures struct {
+	Seeds, Runs, Calls, Killed, Writes, Undone int
+	LastMoment                                 int // writes that nothing asked for any more at the instant they took effect
+	Loosened                                   int // deletions with which a restriction went that was set in the last moment
+	Restored                                   int // of those: said, with an undo that works
+	Uncompared                                 int // of those: the answer was lost, which is said
+	Unsaid                                     int // of those: the run was killed, or its log failed, before it could say so
+	Refused                                    int // runs over the limit
+	Faults                                     map[string]int
+	By                                         map[string]int // writes, by operation
+}
+
+func (f *figures) add(o figures) {
+	f.Seeds += o.Seeds
+	f.Runs += o.Runs
+	f.Calls += o.Calls
+	f.Killed += o.Killed
+	f.Writes += o.Writes
+	f.Undone += o.Undone
+	f.LastMoment += o.LastMoment
+	f.Loosened += o.Loosened
+	f.Restored += o.Restored
+	f.Uncompared += o.Uncompared
+	f.Unsaid += o.Unsaid
+	f.Refused += o.Refused
+	if f.Faults == nil {
+		f.Faults = map[string]int{}
+	}
+	if f.By == nil {
+		f.By = map[string]int{}
+	}
+	for k, n := range o.Faults {
+		f.Faults[k] += n
+	}
+	for k, n := range o.By {
+		f.By[k] += n
+	}
+}
+
+// target is what a write is about, as wishes name it.
+func (c *call) target() string {
+	text := func(name string) string { s, _ := c.Input[name].(string); return s }
+	switch c.Operation {
+	case "DisassociateExternalConnection":
+		return fmt.Sprintf("%s arn:aws:codeartifact:%s:%s:repository/%s/%s %s", c.Operation, region, text("domainOwner"), text("domain"), text("repository"), text("externalConnection"))
+	case "DeletePackageGroup":
+		return fmt.Sprintf("%s arn:aws:codeartifact:%s:%s:package-group/%s%s", c.Operation, region, text("domainOwner"), text("domain"), encoded(text("packageGroup")))
+	case "TagResource", "UntagResource":
+		return c.Operation + " " + text("resourceArn")
+	}
+	return c.Operation + " " + text("id")
+}
+
+func encoded(pattern string) string {
+	return strings.NewReplacer("%", "%25", "*", "%2a", "$", "%24").Replace(pattern)
+}
+
+func (c *call) isWrite() bool {
+	return c.Write && (c.Service == "codeartifact" || c.Service == "proton")
+}
+
+// judge says what is wrong with a run.
+func judge(r *record) (bad []string, n figures) {
+	n = figures{Runs: 1, Calls: len(r.Calls), Faults: r.Faults, By: map[string]int{}}
+	complain := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
+	if r.Killed {
+		n.Killed++
+	}
+	sent := map[string]bool{}
+	for i, c := range r.Calls {
+		if !c.isWrite() {
+			continue
+		}
+		n.Writes++
+		n.By[c.Operation]++
+		target := c.target()
+		if sent[target] {
+			complain("%s was sent twice in one run", target)
+		}
+		sent[target] = true
+		if !r.Rules.enforced(r.Control, r.Account) {
+			complain("%s was written, although %s is in %s mode and the account lets it write: %v", target, r.Control, r.Mode, r.Account == hub || r.Rules.writers[r.Account])
+		}
+		if c.Account != r.Account {
+			complain("%s was written in account %s by a run for %s", target, c.Account, r.Account)
+		}
+		if r.Subject != "" && !strings.Contains(target, r.Subject) {
+			complain("%s was written for an event about %s", target, r.Subject)
+		}
+		at := i // credentials may be asked for in between
+		for at > 0 && r.Calls[at-1].Service != "codeartifact" && r.Calls[at-1].Service != "proton" && r.Calls[at-1].Service != "events" {
+			at--
+		}
+		l := len(r.Lines) - 1
+		for l >= 0 && (r.Lines[l].At < at || r.Lines[l].At > i || r.Lines[l].Line.Msg != "intent") {
+			l--
+		}
+		if l < 0 || r.Lines[l].Line.Action == nil {
+			complain("%s was written without an intent", target)
+			continue
+		}
+		intent := r.Lines[l].Line.Action
+		if intent.Call.Operation != c.Operation || !sameJSON(intent.Call.Input, c.Input) {
+			complain("%s was written where the intent says %s %s", target, intent.Call.Operation, intent.Call.Input)
+		}
+		if c.Service == "codeartifact" && len(intent.Undo) == 0 || string(intent.Before) == "" || string(intent.Before) == "null" {
+			complain("the intent of %s has no undo or no state before it", target)
+		}
+		var outcome *action
+		for _, after := range r.Lines[l+1:] {
+			if after.At > i && after.Line.Msg == "outcome" && after.Line.Outcome != nil && after.Line.Outcome.ID == intent.ID {
+				outcome = after.Line.Outcome
+				break
+			}
+		}
+		if outcome == nil && !r.Killed && !r.Mute {
+			complain("%s has no outcome", target)
+		}
+		if l == 0 {
+			complain("%s was written and nothing was found before", target)
+			continue
+		}
+		bad = append(bad, r.askedFor(i, r.Lines[l-1].At, target, &n)...)
+		bad = append(bad, r.loosened(c, r.Lines[l-1].At, outcome, &n)...)
+	}
+	if most := r.Rules.most(r.size()); n.Writes > most {
+		complain("%d writes were made, and the limit is %d", n.Writes, most)
+	}
+	for _, l := range r.Lines {
+		if strings.HasPrefix(l.Line.Msg, "unreadable") {
+			complain("a line of the log is no JSON: %s", l.Text)
+		}
+		if s := l.Line.Summary; s != nil && s.LimitExceeded {
+			n.Refused++
+			if n.Writes > 0 {
+				complain("a run over the limit made %d writes", n.Writes)
+			}
+		}
+	}
+	return bad, n
+}
+
+// size is the most resources that a run can have looked at.
+func (r *record) size() int {
+	most := 0
+	for _, st := range r.States {
+		n := 0
+		switch r.Control {
+		case connections:
+			for _, repo := range st.repositories {
+				if repo.owner == r.Account {
+					n++
+				}
+			}
+		case groups:
+			n = len(st.domains[r.Account].groups)
+		case accounts:
+			for _, c := range st.requests {
+				if c.from == r.Account {
+					n++
+				}
+				if c.to == r.Account {
+					n++
+				}
+			}
+		}
+		most = max(most, n)
+	}
+	if r.Subject != "" {
+		return min(most, 2)
+	}
+	return most
+}
+
+// askedFor says what is wrong with the reasons for a write: the i-th call, for which
+// everything was read again from the call of index again on.
+func (r *record) askedFor(i, again int, target string, n *figures) (bad []string) {
+	complain := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
+	c := r.Calls[i]
+	first := again
+	for _, l := range r.Lines {
+		if l.Line.Msg == "finding" || l.Line.Msg == "intent" || l.Line.Msg == "outcome" {
+			first = l.At
+			break
+		}
+	}
+	if missing := r.unread(r.Calls[:first], c, r.Subject == ""); missing != "" {
+		complain("%s was written after a first reading that lacks %s", target, missing)
+	}
+	if again >= i {
+		complain("%s was written without a second reading", target)
+		return bad
+	}
+	if missing := r.unread(r.Calls[again:i], c, false); missing != "" {
+		complain("%s was written after a second reading that lacks %s", target, missing)
+	}
+	last := c.Before
+	if c.Effect > 0 {
+		last = c.Effect - 1
+	}
+	for at := r.Calls[again].Before; at <= last; at++ {
+		w, asked := r.Rules.wishes(r.States[at], r.Account, r.Control)[target]
+		if !asked {
+			continue
+		}
+		if !r.Rules.covers(w) {
+			complain("%s was written outside enforce_on", target)
+		}
+		if _, still := r.Rules.wishes(r.States[last], r.Account, r.Control)[target]; !still && c.Effect > 0 {
+			n.LastMoment++
+		}
+		return bad
+	}
+	complain("%s was written, and nothing asks for it", target)
+	return bad
+}
+
+// unread says which read that a write rests on is not among the calls, or was not
+// answered soundly in the end.
+func (r *record) unread(calls []*call, write *call, lists bool) string {
+	var need []func(*call) bool
+	var names []string
+	is := func(operation string, inputs map[string]any) {
+		names = append(names, operation)
+		need = append(need, func(c *call) bool {
+			for name, value := range inputs {
+				if c.Input[name] != value {
+					return false
+				}
+			}
+			return c.Operation == operation
+		})
+	}
+	domain := map[string]any{"domain": domainOf[r.Account]}
+	switch write.Operation {
+	case "DisassociateExternalConnection":
+		if lists {
+			is("ListDomains", nil)
+			is("ListRepositoriesInDomain", domain)
+		}
+		is("DescribeRepository", map[string]any{"domain": write.Input["domain"], "repository": write.Input["repository"]})
+	case "RejectEnvironmentAccountConnection":
+		is("ListEnvironmentAccountConnections", map[string]any{"requestedBy": "MANAGEMENT_ACCOUNT"})
+	case "DeleteEnvironmentAccountConnection":
+		is("ListEnvironmentAccountConnections", map[string]any{"requestedBy": "ENVIRONMENT_ACCOUNT"})
+	default:
+		if lists {
+			is("ListDomains", nil)
+		}
+		is("ListPackageGroups", domain)
+		_, arn, _ := strings.Cut(write.target(), " ")
+		_, name, _ := strings.Cut(arn, ":package-group/"+domainOf[r.Account])
+		is("ListTagsForResource", map[string]any{"resourceArn": arn})
+		is("ListAssociatedPackages", map[string]any{"packageGroup": strings.NewReplacer("%2a", "*", "%24", "$", "%25", "%").Replace(name)})
+		for _, g := range r.Rules.guards {
+			if fits([]string{g.domain}, domainOf[r.Account]) {
+				is("GetAssociatedPackageGroup", map[string]any{"format": g.of.format, "package": g.of.name})
+			}
+		}
+	}
+	for j, match := range need {
+		sound := map[string]bool{}
+		for _, c := range calls {
+			if match(c) {
+				sound[c.Key] = c.Sound && c.Status == 200
+			}
+		}
+		if len(sound) == 0 {
+			return names[j]
+		}
+		for _, ok := range sound {
+			if !ok {
+				return "a sound " + names[j]
+			}
+		}
+	}
+	return ""
+}
+
+// loosened says what is wrong with what a write left open.
+func (r *record) loosened(c *call, again int, outcome *action, n *figures) (bad []string) {
+	if c.Effect == 0 {
+		return nil
+	}
+	before, after := r.States[c.Effect-1].domains[r.Account], r.States[c.Effect].domains[r.Account]
+	pattern, _ := c.Input["packageGroup"].(string)
+	var which []string
+	for _, p := range probes {
+		b, a := before.effects[p], after.effects[p]
+		if b.pattern == pattern && !b.strong && r.Rules.lookalikes {
+			continue // that is what the policy opts out of
+		}
+		if looser(b, a) {
+			which = append(which, fmt.Sprint(p))
+		}
+	}
+	if which == nil {
+		return nil
+	}
+	n.Loosened++
+	if !slices.ContainsFunc(r.Outside, func(at int) bool { return at > r.Calls[min(again, len(r.Calls)-1)].Before && at < c.Effect }) {
+		bad = append(bad, fmt.Sprintf("%s loosened %v, and nobody had changed anything since the second reading", c.target(), which))
+	}
+	switch {
+	case outcome != nil && outcome.Status == "restore-needed":
+		n.Restored++
+	case outcome != nil && (strings.Contains(outcome.Detail, "could not be compared") || strings.Contains(outcome.Detail, "may have taken effect")):
+		n.Uncompared++
+	case outcome == nil && (r.Killed || r.Mute):
+		n.Unsaid++
+	default:
+		bad = append(bad, fmt.Sprintf("%s loosened %v, and the outcome is %+v", c.target(), which, outcome))
+	}
+	return bad
+}
+
+func sameJSON(a json.RawMessage, b any) bool {
+	var left any
+	if json.Unmarshal(a, &left) != nil {
+		return false
+	}
+	x, errX := json.Marshal(left)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}

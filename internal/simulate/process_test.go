@@ -1,0 +1,468 @@
+package simulate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"portcullis/shared/awsio"
+	"portcullis/shared/externalconn"
+	"portcullis/shared/localaws"
+	"portcullis/shared/packagegroup"
+	"portcullis/shared/packageorigin"
+	"portcullis/shared/protonconn"
+)
+
+// The controls, by the names of their functions.
+const (
+	connections = "external-connections"
+	groups      = "package-groups"
+	origins     = "package-origins"
+	accounts    = "proton-connections"
+)
+
+var controls = []string{connections, groups, origins, accounts}
+
+// A fault is what goes wrong in a run, from one of its calls on.
+type fault struct {
+	At    int  // number of the call, from 1
+	Write bool // only writes are counted
+	Kind  int  // among kinds
+	After bool // the call took effect before
+	Lasts lasting
+	Step  step // what somebody does at that moment, if the kind is meanwhile
+}
+
+type lasting int
+
+const (
+	once      lasting = iota
+	operation         // every call of the same operation from then on
+	all               // every call from then on
+)
+
+// kind is one way in which a call goes wrong.
+type kind struct {
+	name  string
+	of    localaws.Kind
+	sound bool // the answer is what the service said
+
+	refusal bool // AWS says that it did nothing, so it did nothing
+}
+
+const (
+	meanwhile = "meanwhile"
+	killed    = "killed"
+	hangs     = "hangs"
+	silent    = "log fails"
+)
+
+var kinds = []kind{
+	{name: meanwhile, sound: true}, // somebody is quicker
+	{name: meanwhile, sound: true},
+	{name: meanwhile, sound: true},
+	{name: killed},
+	{name: killed},
+	{name: hangs},
+	{name: silent, sound: true}, // what the run writes down from then on is refused
+	{name: "throttled", of: localaws.Fail(429, "ThrottlingException", "Rate exceeded"), refusal: true},
+	{name: "throttled without a type", of: localaws.Fail(429, "", "slow down"), refusal: true},
+	{name: "500", of: localaws.Fail(500, "InternalServerException", "oops")},
+	{name: "503 of a proxy", of: localaws.HTML(503)},
+	{name: "reset", of: localaws.Reset()},
+	{name: "truncated", of: localaws.Truncate()},
+	{name: "truncated chunk", of: localaws.TruncateChunked()},
+	{name: "empty body", of: localaws.Body(200, "")},
+	{name: "{}", of: localaws.Body(200, "{}")},
+	{name: "null", of: localaws.Body(200, "null")},
+	{name: "foreign body", of: localaws.Body(200, `{"assets":[],"package":"x"}`)},
+	{name: "a page", of: localaws.HTML(200)},
+	{name: "redirect", of: localaws.Redirect("http://192.0.2.1/")},
+	{name: "access denied", of: localaws.Fail(403, "AccessDeniedException", "no"), refusal: true},
+	{name: "credentials expired", of: localaws.Fail(403, "ExpiredTokenException", "The security token included in the request is expired"), refusal: true},
+	{name: "not found", of: localaws.Fail(404, "ResourceNotFoundException", "no"), refusal: true},
+	{name: "conflict", of: localaws.Fail(409, "ConflictException", "busy"), refusal: true},
+	{name: "no date", of: localaws.NoDate(), sound: true},
+}
+
+// invoker is what Lambda calls.
+type invoker interface {
+	Invoke(ctx context.Context, payload []byte) ([]byte, error)
+}
+
+// process is one sandbox of a function, which serves one run after another until it
+// is killed.
+type process struct {
+	stage   *stage
+	handler invoker
+	run     *record // the run that is under way
+
+	mu            sync.Mutex
+	line          *line
+	faults        []fault
+	lasts         map[string]fault // by operation, or "" for all
+	calls, writes int
+
+	old    map[string]func(*http.Request) *http.Response // answers to reads, by what was asked
+	cancel context.CancelFunc
+	dead   bool
+	mute   bool
+}
+
+// start starts a function. Everything that it sends goes by the process.
+func (s *stage) start(control string) (*process, error) {
+	p := &process{stage: s}
+	env := s.environment(control)
+	getenv := func(name string) string { return env[name] }
+	var a *awsio.AWS
+	var err error
+	switch control {
+	case connections:
+		var h *externalconn.Handler
+		if h, err = externalconn.New(getenv, p); err == nil {
+			p.handler, a = h, h.AWS
+		}
+	case groups:
+		var h *packagegroup.Handler
+		if h, err = packagegroup.New(getenv, p); err == nil {
+			p.handler, a = h, h.AWS
+		}
+	case origins:
+		var h *packageorigin.Handler
+		if h, err = packageorigin.New(getenv, p); err == nil {
+			p.handler, a = h, h.AWS
+		}
+	case accounts:
+		var h *protonconn.Handler
+		if h, err = protonconn.New(getenv, p); err == nil {
+			p.handler, a = h, h.AWS
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", control, err)
+	}
+	// Package awsio lets nobody choose its transport, and should not for a test. A
+	// transport takes another one for a scheme, so what is around it stays as it is.
+	transport := reflect.ValueOf(a.Events().HTTPClient).FieldByName("transport").UnsafePointer()
+	(*http.Transport)(transport).RegisterProtocol("http", p)
+	return p, nil
+}
+
+// record is all there is to know of one run.
+type record struct {
+	Control string
+	Account string // the one that is looked at
+	Mode    string
+	Barred  bool   // the account is a member that lets the control write nothing
+	Subject string // what the event is about; empty for a sweep
+	Rules   *rules
+
+	Calls   []*call
+	Lines   []said
+	States  []*state // at the start, and after each change
+	Killed  bool
+	Mute    bool // its log failed
+	Err     error
+	Faults  map[string]int
+	Deeds   []string // what others did meanwhile
+	Outside []int    // the states that somebody else brought about
+}
+
+// call is one call of a run, as it was served.
+type call struct {
+	localaws.Call
+	Fault  string
+	Sound  bool // what came back is what the service said
+	Effect int  // the state that it brought about, or 0
+	Before int  // the state when it came
+	Key    string
+}
+
+// said is one line that a run wrote.
+type said struct {
+	At   int // so many calls had been made
+	Text json.RawMessage
+	Line logLine
+}
+
+// logLine has the fields of lines that are looked at.
+type logLine struct {
+	Msg     string `json:"message"`
+	Action  *action
+	Outcome *action
+	Finding *struct{ ID, Resource, Verdict, Code, Reason string }
+	Summary *summary
+	Detail  *action
+}
+
+type summary struct {
+	Complete, LimitExceeded, Gone bool
+	Ignored                       string
+	Looked, Wanted, Allowed       int
+}
+
+// action is an intent or an outcome.
+type action struct {
+	ID, Resource, Subject, Owner, Domain string
+	Status, Code, Detail                 string
+	Call                                 apiCall
+	Undo                                 []apiCall
+	Before                               json.RawMessage
+}
+
+type apiCall struct {
+	Service, Operation string
+	Input              json.RawMessage
+}
+
+// Write takes down a line of the log.
+func (p *process) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.run == nil || p.dead:
+		return len(text), nil // nobody hears it
+	case p.mute:
+		return 0, errors.New("the log takes nothing any more")
+	}
+	l := said{At: len(p.run.Calls), Text: append(json.RawMessage{}, text...)}
+	if p.stage.broken.line != nil {
+		if l.Text = json.RawMessage(p.stage.broken.line(string(text))); len(l.Text) == 0 {
+			return len(text), nil
+		}
+	}
+	if err := json.Unmarshal(l.Text, &l.Line); err != nil {
+		l.Line.Msg = "unreadable: " + err.Error()
+	}
+	p.run.Lines = append(p.run.Lines, l)
+	return len(text), nil
+}
+
+// RoundTrip is the network under a run.
+func (p *process) RoundTrip(req *http.Request) (*http.Response, error) {
+	key, again, err := keyOf(req)
+	if err != nil {
+		return nil, err
+	}
+	if p.isDead() {
+		return nil, errKilled
+	}
+	if err := p.line.wait(req.Context(), key, again); err != nil {
+		return nil, err
+	}
+	if p.isDead() {
+		return nil, errKilled
+	}
+	if answer := p.old[key]; answer != nil && p.stage.broken.replay {
+		return answer(req), nil
+	}
+	c, met := p.next(req, key, again)
+	var f *fault
+	var after []step
+	for i, m := range met {
+		switch {
+		case kinds[m.Kind].name != meanwhile:
+			f = &met[i]
+			continue
+		case m.After:
+			after = append(after, m.Step)
+		default:
+			p.stage.meanwhile(p.run, m.Step)
+		}
+		p.run.Faults[meanwhile]++
+	}
+	resp, err := p.meet(req, c, f)
+	for _, what := range after {
+		p.stage.meanwhile(p.run, what)
+	}
+	return resp, err
+}
+
+// meet serves a call that is met by a fault, or by none.
+func (p *process) meet(req *http.Request, c *call, f *fault) (*http.Response, error) {
+	if f == nil {
+		return p.serve(req, c)
+	}
+	k := kinds[f.Kind]
+	c.Fault, c.Sound = k.name, k.sound
+	p.run.Faults[k.name]++
+	switch {
+	case (k.name == killed || k.name == hangs) && f.After:
+		if _, err := p.serve(req, c); err != nil {
+			return nil, err
+		}
+		return nil, p.lose(req, k)
+	case k.name == killed || k.name == hangs:
+		return nil, p.lose(req, k)
+	case k.name == silent:
+		p.mu.Lock()
+		p.mute, p.run.Mute = true, true
+		p.mu.Unlock()
+		return p.serve(req, c)
+	}
+	when := localaws.Before
+	if f.After && !k.refusal {
+		when = localaws.After
+	}
+	injected := p.stage.world.Inject(localaws.Fault{Times: 1, When: when, Kind: k.of})
+	defer injected.Remove()
+	return p.serve(req, c)
+}
+
+func (p *process) lose(req *http.Request, k kind) error {
+	if k.name == hangs {
+		<-req.Context().Done()
+		return errHung
+	}
+	p.mu.Lock()
+	p.dead, p.run.Killed = true, true
+	p.mu.Unlock()
+	p.cancel()
+	return errKilled
+}
+
+func (p *process) isDead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dead || p.run == nil
+}
+
+// writing is the calls that write.
+var writing = []string{
+	"DELETE/v1/repository/external-connection", "DELETE/v1/package-group", "POST/v1/tag", "POST/v1/untag",
+	"POST/AwsProton20200720.RejectEnvironmentAccountConnection", "POST/AwsProton20200720.DeleteEnvironmentAccountConnection",
+}
+
+// next numbers a call, and says what it is met by. What is tried again has no number:
+// how often that is depends on delays that are random.
+func (p *process) next(req *http.Request, key string, again bool) (*call, []fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := &call{Sound: true, Before: len(p.run.States) - 1, Key: key}
+	p.run.Calls = append(p.run.Calls, c)
+	name := req.Method + req.URL.Path + req.Header.Get("X-Amz-Target")
+	writes := slices.Contains(writing, name)
+	var met []fault
+	if !again {
+		p.calls++
+		if writes {
+			p.writes++
+		}
+		for _, f := range p.faults {
+			if !f.Write && f.At != p.calls || f.Write && (!writes || f.At != p.writes) {
+				continue
+			}
+			switch f.Lasts {
+			case operation:
+				p.lasts[name] = f
+			case all:
+				p.lasts[""] = f
+			case once:
+				met = append(met, f)
+			}
+		}
+	}
+	for _, of := range []string{"", name} {
+		if f, ok := p.lasts[of]; ok {
+			met = append(met, f)
+		}
+	}
+	return c, met
+}
+
+func (p *process) serve(req *http.Request, c *call) (*http.Response, error) {
+	p.stage.serving = c
+	defer func() { p.stage.serving = nil }()
+	resp, err := direct{p.stage.world}.RoundTrip(req)
+	if b := p.stage.broken; err == nil && (b.replay || b.answer != nil) {
+		return p.change(req, c, resp)
+	}
+	return resp, err
+}
+
+// heard is told of every call that is served, when its effect is there.
+func (s *stage) heard(c localaws.Call) {
+	if c.Principal == "" || s.serving == nil || s.serving.Operation != "" {
+		return
+	}
+	s.serving.Call = c
+	if c.Changed && (c.Service == "codeartifact" || c.Service == "proton") {
+		s.running.States = append(s.running.States, s.look())
+		s.serving.Effect = len(s.running.States) - 1
+	}
+}
+
+// meanwhile has somebody do something between two calls of a run.
+// It often concerns what the run is at.
+func (s *stage) meanwhile(r *record, what step) {
+	for _, l := range slices.Backward(r.Lines) {
+		if what.D%4 == 0 {
+			break
+		}
+		if l.Line.Action != nil {
+			s.aim = l.Line.Action.Resource
+			break
+		}
+		if l.Line.Finding != nil {
+			s.aim = l.Line.Finding.Resource
+			break
+		}
+	}
+	r.Deeds = append(r.Deeds, what.do(s))
+	s.aim = ""
+	r.States = append(r.States, s.look())
+	r.Outside = append(r.Outside, len(r.States)-1)
+}
+
+// invoke has a function run, in its process if it has one.
+func (s *stage) invoke(r *record, payload string, faults []fault, order uint64, limit time.Duration) error {
+	p := s.processes[r.Control]
+	if p == nil {
+		var err error
+		if p, err = s.start(r.Control); err != nil {
+			return err
+		}
+		s.processes[r.Control] = p
+	}
+	s.runs++
+	ctx, cancel := context.WithTimeout(lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{
+		AwsRequestID: fmt.Sprintf("run-%d", s.runs)}), limit)
+	defer cancel()
+	r.Faults, r.States = map[string]int{}, []*state{s.look()}
+	p.run, p.faults, p.lasts, p.cancel, p.mute, p.calls, p.writes, p.old = r, faults, map[string]fault{}, cancel, false, 0, 0, map[string]func(*http.Request) *http.Response{}
+	p.line, s.running = newLine(order), r
+	_, r.Err = p.handler.Invoke(ctx, []byte(payload))
+	p.line.close()
+	p.mu.Lock()
+	p.run, s.running = nil, nil
+	p.mu.Unlock()
+	// A call for credentials outlives the run that needed it. Between runs it reaches
+	// nobody, and a minute later it has given up.
+	time.Sleep(time.Minute)
+	if r.Killed {
+		r.Err = errKilled
+		delete(s.processes, r.Control)
+	}
+	return nil
+}
+
+var _ io.Writer = (*process)(nil)
+
+// operationOf shortens what a record says of a call, for a story.
+func (c *call) String() string {
+	text := c.Operation
+	if c.Fault != "" {
+		text += " [" + c.Fault + "]"
+	}
+	return strings.TrimSpace(text)
+}
