@@ -15,8 +15,12 @@ import (
 	"portcullis/shared/policy"
 )
 
-// trees is how many random domains the property is tried on.
-const trees = 100_000
+// trees is how many random domains the property is tried on, and fewTrees how many
+// of them where the tests are run for every mutant.
+const (
+	trees    = 100_000
+	fewTrees = 2_000
+)
 
 // A coordinate names a package, whether or not it exists.
 type coordinate struct{ format, namespace, name string }
@@ -405,6 +409,10 @@ func (w *world) fail(format string, a ...any) {
 // writes nothing; and as time passes everything goes that the rule lets go, by what
 // Decide says of it and by an oracle of its own.
 func TestPruningNeverLoosensAnything(t *testing.T) {
+	trees := uint64(trees)
+	if testing.Short() {
+		trees = fewTrees
+	}
 	for half := range uint64(2) {
 		t.Run(fmt.Sprintf("half %d", half+1), func(t *testing.T) {
 			t.Parallel()
