@@ -106,19 +106,13 @@ func TestTheJudgeSeesWhatIsBroken(t *testing.T) {
 				return `{"packages":[]}`
 			}
 			return answer
-		}}, "lacks a sound ListAssociatedPackages", groups, nil},
+		}}, "lacks a sound ListAssociatedPackages", groups, failing("{}")},
 		{"it takes a list that may not be read for an empty one", nil, broken{answer: func(c *call, answer string) string {
 			if c.Operation == "ListAssociatedPackages" && c.Status == http.StatusForbidden {
 				return `{"packages":[]}`
 			}
 			return answer
-		}}, "lacks a sound ListAssociatedPackages", groups, func(n uint64) *schedule {
-			s := ripe()
-			for i := range s.Moves {
-				s.Moves[i].Faults = []fault{{At: int(n), Kind: kindOf("access denied"), Lasts: operation}}
-			}
-			return s
-		}},
+		}}, "lacks a sound ListAssociatedPackages", groups, failing("access denied")},
 		{"it decides on what it read first", nil, broken{replay: true}, "was written without a second reading", groups, nil},
 		{"it takes what is approved for not approved", func(r *rules) {
 			r.approve = []approval{{from: everybody, to: everybody, names: []string{"*"}}}
@@ -141,7 +135,7 @@ func TestTheJudgeSeesWhatIsBroken(t *testing.T) {
 		{"it never acts", nil, broken{deployed: func(r rules) *rules { r.count = 10; r.share = 100; r.modes = map[string]string{}; return &r }}, "is asked for and never made", connections, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			const most = 400
+			const most = 400 // of which a few are needed
 			for seed := uint64(1); seed <= most; seed++ {
 				s := newSchedule(seed)
 				if row.plays != nil {
@@ -172,13 +166,25 @@ func ripe(before ...move) *schedule {
 	s := &schedule{
 		Rules:    &rules{count: 10, share: 100, minAge: time.Hour, grace: time.Hour, rejectedAfter: time.Hour, pendingAfter: time.Hour},
 		Controls: []string{groups}, Accounts: []string{hub},
-		Moves: append([]move{{Kind: "deed", Step: step{What: guarding - 3, B: 2}}}, before...),
+		Moves: append([]move{{Kind: "deed", Step: step{What: guarding - 4, B: 2}}}, before...),
 	}
 	for range 2 {
 		s.Moves = append(s.Moves, move{Kind: "wait", Hours: 2}, move{Kind: "sweep", Control: groups, Account: hub, Time: 15 * time.Minute})
 	}
 	s.Rules = everywhere(*s.Rules)
 	return s
+}
+
+// failing has a call of every sweep, and those of its operation after it, go wrong: the
+// first, the second, and so on.
+func failing(kind string) func(uint64) *schedule {
+	return func(n uint64) *schedule {
+		s := ripe()
+		for i := range s.Moves {
+			s.Moves[i].Faults = []fault{{At: int(n), Kind: kindOf(kind), Lasts: operation}}
+		}
+		return s
+	}
 }
 
 func kindOf(name string) int {

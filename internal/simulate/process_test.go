@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -163,7 +162,6 @@ type record struct {
 	Control string
 	Account string // the one that is looked at
 	Mode    string
-	Barred  bool   // the account is a member that lets the control write nothing
 	Subject string // what the event is about; empty for a sweep
 	Rules   *rules
 
@@ -456,9 +454,7 @@ func (s *stage) invoke(r *record, payload string, faults []fault, order uint64, 
 	return nil
 }
 
-var _ io.Writer = (*process)(nil)
-
-// operationOf shortens what a record says of a call, for a story.
+// String is a call in a story.
 func (c *call) String() string {
 	text := c.Operation
 	if c.Fault != "" {

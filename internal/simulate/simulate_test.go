@@ -35,7 +35,7 @@ func TestSchedules(t *testing.T) {
 	if n == 0 {
 		n = 2000
 		if testing.Short() {
-			n = 200
+			n = 100
 		}
 	}
 	total, failed := many(t, n, newSchedule)
@@ -94,8 +94,8 @@ func (f figures) String() string {
 	fmt.Fprintf(&b, "%d seeds, %d runs, %d calls, %d writes; %d runs killed, %d over the limit, %d undone\n", f.Seeds, f.Runs, f.Calls, f.Writes, f.Killed, f.Refused, f.Undone)
 	fmt.Fprintf(&b, "writes that nothing asked for any more at the instant they took effect: %d\n", f.LastMoment)
 	fmt.Fprintf(&b, "restrictions set in the last moment that went with a deletion: %d; said and restored: %d, said to be not comparable: %d, killed before it could say: %d\n", f.Loosened, f.Restored, f.Uncompared, f.Unsaid)
-	for what, counts := range map[string]map[string]int{"writes": f.By, "faults": f.Faults} {
-		b.WriteString(what + ":")
+	for i, counts := range []map[string]int{f.By, f.Faults} {
+		b.WriteString([]string{"writes:", "faults:"}[i])
 		for _, k := range slices.Sorted(maps.Keys(counts)) {
 			fmt.Fprintf(&b, " %s %d;", k, counts[k])
 		}

@@ -232,7 +232,15 @@ var deeds = []func(s *stage, st step) string{
 		}
 		return "repository " + name + " of " + st.account() + " is deleted"
 	},
-	addGroup, addGroup, addGroup, addGroup,
+	addGroup, addGroup, addGroup,
+	func(s *stage, st step) string { // look-alikes of the third are blocked as long as it is there, and then match the second
+		d := s.domain(st.account())
+		for _, r := range restrictions {
+			d.PackageGroup("/maven/*").Add().SetMode(r, codeartifact.Block)
+			d.PackageGroup("/maven/com-acme/*").Add().SetMode(r, codeartifact.Allow)
+		}
+		return d.PackageGroup("/maven/com.acme/core$").Add().ARN() + " is made beside an open one that looks like it, under one that is closed"
+	},
 	func(s *stage, st step) string {
 		g := s.group(st)
 		g.Remove()
@@ -262,7 +270,8 @@ var deeds = []func(s *stage, st step) string{
 			g.Untag(markTag)
 			return "our mark is taken off " + g.ARN()
 		}
-		value := pick([]string{"x", fmt.Sprintf("%s/%d", s.world.Now().Add(-time.Duration(st.C)*time.Hour).Format(time.RFC3339), g.State().Created.UnixMilli())}, st.D/2)
+		since, created := s.world.Now().Add(-time.Duration(st.C)*time.Hour).Format(time.RFC3339), g.State().Created.UnixMilli()
+		value := pick([]string{"x", fmt.Sprintf("%s/%d", since, created), fmt.Sprintf("%s/%d", since, created+1)}, st.D/2)
 		g.Tag(markTag, value)
 		return "somebody sets the mark " + value + " on " + g.ARN()
 	},
