@@ -27,6 +27,7 @@ import (
 	"go/token"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -34,20 +35,38 @@ import (
 	"time"
 )
 
-// The packages with what decides, each with the files that are looked at; none
-// means all.
-var packages = []struct {
+// The packages with what decides.
+var packages = []pkg{
+	{dir: "shared/control"},
+	{dir: "shared/policy"},
+	{dir: "shared/trigger"},
+	{dir: "shared/awsio"},
+	{dir: "shared/externalconn", files: []string{"decide.go"}},
+	{dir: "shared/packageorigin", files: []string{"decide.go"}},
+	{dir: "shared/protonconn", files: []string{"decide.go"}},
+	{dir: "shared/packagegroup", files: []string{"decide.go", "mark.go"}},
+	// What a deletion does is tested with the whole function, against a world that changes under it.
+	{dir: "shared/packagegroup", files: []string{"act.go"}, tests: "functions/package-groups",
+		which: "TestARace|TestADeletion|TestAPackageThatCameIn|TestTheSecondReading|TestAMarkThatIsNotOurs|TestADeadGroup|TestAMarkedGroup"},
+}
+
+type pkg struct {
 	dir   string
-	files []string
-}{
-	{"shared/control", nil},
-	{"shared/policy", nil},
-	{"shared/trigger", nil},
-	{"shared/awsio", nil},
-	{"shared/externalconn", []string{"decide.go"}},
-	{"shared/packageorigin", []string{"decide.go"}},
-	{"shared/protonconn", []string{"decide.go"}},
-	{"shared/packagegroup", []string{"decide.go", "act.go", "mark.go"}},
+	files []string // those that are looked at; none means all
+	tests string   // the folder of the tests, where it is another one
+	which string   // the names of the tests, as an expression; empty for all
+}
+
+func (p pkg) String() string {
+	if len(p.files) == 1 {
+		return p.dir + "/" + p.files[0]
+	}
+	return p.dir
+}
+
+// of tells whether a file of the module is looked at.
+func (p pkg) of(file string) bool {
+	return path.Dir(file) == p.dir && (p.files == nil || slices.Contains(p.files, path.Base(file)))
 }
 
 // kinds are the changes that are made beside those that gremlins makes unasked.
@@ -82,23 +101,23 @@ func run(root, known, gremlins string, only []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-22s %7s %7s %9s %9s %7s %9s\n", "package", "mutants", "killed", "timed out", "survived", "share", "time")
+	fmt.Printf("%-28s %7s %7s %9s %9s %7s %9s\n", "package", "mutants", "killed", "timed out", "survived", "share", "time")
 	var wrong []error
 	for _, p := range packages {
 		if only != nil && !slices.Contains(only, p.dir) {
 			continue
 		}
 		begin := time.Now()
-		found, err := unleash(root, gremlins, p.dir, p.files)
+		found, err := p.unleash(root, gremlins)
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.dir, err)
+			return fmt.Errorf("%s: %w", p, err)
 		}
 		c := tally(found)
-		fmt.Printf("%-22s %7d %7d %9d %9d %6.1f%% %9s\n", p.dir, c.tried(), c.killed, c.timedOut, len(c.survived), c.share(), time.Since(begin).Round(time.Second))
+		fmt.Printf("%-28s %7d %7d %9d %9d %6.1f%% %9s\n", p, c.tried(), c.killed, c.timedOut, len(c.survived), c.share(), time.Since(begin).Round(time.Second))
 		if c.share() < least {
-			wrong = append(wrong, fmt.Errorf("%s: less than %d %% of the mutants were noticed", p.dir, least))
+			wrong = append(wrong, fmt.Errorf("%s: less than %d %% of the mutants were noticed", p, least))
 		}
-		wrong = append(wrong, list.compare(p.dir, c.survived)...)
+		wrong = append(wrong, list.compare(p, c.survived)...)
 	}
 	return errors.Join(wrong...)
 }
@@ -124,7 +143,7 @@ type result struct {
 }
 
 // unleash lets gremlins try the mutants of one package.
-func unleash(root, gremlins, dir string, files []string) ([]result, error) {
+func (p pkg) unleash(root, gremlins string) ([]result, error) {
 	work, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return nil, err
@@ -144,22 +163,22 @@ func unleash(root, gremlins, dir string, files []string) ([]result, error) {
 	report := filepath.Join(work, "report.json")
 	// A mutant that hangs is given ten times what all tests of the package take.
 	args := append([]string{"unleash", "--workers", "1", "--timeout-coefficient", "10", "--output", report}, kinds...)
-	all, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+	all, err := filepath.Glob(filepath.Join(root, p.dir, "*.go"))
 	if err != nil {
 		return nil, err
 	}
 	for _, file := range all {
-		if base := filepath.Base(file); files != nil && !slices.Contains(files, base) {
+		if base := filepath.Base(file); !p.of(path.Join(p.dir, base)) {
 			args = append(args, "--exclude-files", `(^|/)`+regexp.QuoteMeta(base)+`$`)
 		}
 	}
-	c := exec.Command(gremlins, append(args, "./"+dir)...) //nolint:gosec // G204: the program that the caller names
+	c := exec.Command(gremlins, append(args, "./"+p.dir)...) //nolint:gosec // G204: the program that the caller names
 	c.Dir = root
-	c.Env = append(os.Environ(), standsFor+"="+goCommand, "PATH="+work+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	c.Env = append(os.Environ(), standsFor+"="+goCommand, insteadOf+"="+p.tests, which+"="+p.which, "PATH="+work+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	if out, err := c.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
-	return readReport(report, root, dir)
+	return readReport(report, root, p.dir)
 }
 
 // readReport reads what gremlins found, and gives every mutant its lasting name.
@@ -285,7 +304,7 @@ func readSurvivors(file string) (survivors, error) {
 
 // compare says which survivors of a package are not known, and which of those that
 // are known did not survive.
-func (s survivors) compare(dir string, survived []result) []error {
+func (s survivors) compare(p pkg, survived []result) []error {
 	var wrong []error
 	seen := map[mutant]bool{}
 	for _, r := range survived {
@@ -299,34 +318,40 @@ func (s survivors) compare(dir string, survived []result) []error {
 		}
 	}
 	for m := range s {
-		if filepath.Dir(m.File) == dir && !seen[m] {
+		if p.of(m.File) && !seen[m] {
 			wrong = append(wrong, fmt.Errorf("take this out of the list, it did not survive: %s", m))
 		}
 	}
 	return wrong
 }
 
-// standsFor is the variable that makes this program stand in for the go command,
-// and names the one that it stands for.
-const standsFor = "MUTANTS_GO"
+// The variables that make this program stand in for the go command.
+const (
+	standsFor = "MUTANTS_GO"    // the one that it stands for
+	insteadOf = "MUTANTS_TESTS" // the folder of the tests, where it is not that of the package
+	which     = "MUTANTS_RUN"   // the names of the tests
+)
 
 // standIn does what gremlins asks of the go command.
 func standIn(goCommand string, args []string) int {
-	path := os.Getenv("PATH")
-	_, path, _ = strings.Cut(path, string(filepath.ListSeparator)) // without the folder that led here
+	_, search, _ := strings.Cut(os.Getenv("PATH"), string(filepath.ListSeparator)) // without the folder that led here
 	if len(args) > 0 && args[0] == "test" {
 		args = slices.Insert(args, 1, "-short", "-vet=off", "-count=1")
 	}
 	// Gremlins asks once for the coverage, and takes the time for that of the tests.
-	profile := ""
+	profile, dir := "", ""
 	if i := slices.Index(args, "-coverprofile"); i > 0 {
 		profile = args[i+1]
 		args = slices.Delete(args, i, i+2)
 		args = slices.DeleteFunc(args, func(a string) bool { return a == "-cover" })
+		dir = filepath.Clean(strings.TrimSuffix(args[len(args)-1], "/..."))
+	}
+	if tests := os.Getenv(insteadOf); tests != "" && args[0] == "test" {
+		args = append(args[:len(args)-1], "-run", os.Getenv(which), "portcullis/"+tests)
 	}
 	c := exec.Command(goCommand, args...) //nolint:gosec // G204: the go command, with the arguments it was given
 	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, standsFor+"=") })
-	c.Env = append(c.Env, "PATH="+path)
+	c.Env = append(c.Env, "PATH="+search)
 	out, err := c.CombinedOutput()
 	fmt.Print(string(out))
 	var failed *exec.ExitError
@@ -336,7 +361,7 @@ func standIn(goCommand string, args []string) int {
 	case errors.As(err, &failed):
 		return failed.ExitCode()
 	case err == nil && profile != "":
-		err = coverAll(profile, args[len(args)-1])
+		err = coverAll(profile, dir)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -346,8 +371,7 @@ func standIn(goCommand string, args []string) int {
 }
 
 // coverAll writes a profile that has every line of a package covered.
-func coverAll(profile, pattern string) error {
-	dir := filepath.Clean(strings.TrimSuffix(pattern, "/..."))
+func coverAll(profile, dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return err
