@@ -2,6 +2,8 @@ package policy_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +67,47 @@ at: 2026-11-20
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestOneCaseOfAnyKindsIsEnough(t *testing.T) {
+	connection := "external_connections: [{repository: corp/x, connection: x, expect: compliant}]\n"
+	for _, other := range []string{
+		"package_groups: [{group: \"/*\", domain: corp, expect: compliant}]\n",
+		"package_origins: [{package: \"pkg:npm/ui\", domain: corp, group: \"/*\", expect: compliant}]\n",
+		"proton_connections: [{environment_account: \"222222222222\", management_account: \"111122223333\", environment: prod, status: pending, expect: compliant}]\n",
+	} {
+		for _, text := range []string{other, connection + other} {
+			if _, err := policy.ParseCases("x", []byte(casesHead+text)); err != nil {
+				t.Errorf("%s%v", text, err)
+			}
+		}
+	}
+}
+
+func TestLoadCases(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "cases.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(casesHead + "external_connections: [{repository: corp/x, connection: x, expect: compliant}]\n")
+	if c, err := policy.LoadCases(file); err != nil || len(c.Connections) != 1 {
+		t.Errorf("cases %v, error %v", c, err)
+	}
+	for _, path := range []string{filepath.Join(dir, "none.yaml"), dir} {
+		_, err := policy.LoadCases(path)
+		for _, want := range []string{"reading cases: ", path, "; write cases beside the policy, or name a file that exists and can be read"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v does not say %q", err, want)
+			}
+		}
+	}
+	write(casesHead + strings.Repeat("#", 64<<10))
+	if _, err := policy.LoadCases(file); err == nil || !strings.Contains(err.Error(), "larger than 64 KiB") {
+		t.Errorf("a file that is too large: %v", err)
 	}
 }
 

@@ -186,6 +186,8 @@ func TestRefusesAGuardWith(t *testing.T) {
 			`7:17: "npm-*" is not the name of a repository; write each name out, without the domain, like publish: block, or publish: ["npm-internal"]`},
 		{"a domain before a repository", publish(`[corp/npm]`),
 			`7:17: "corp/npm" is not the name of a repository; write each name out, without the domain, like publish: block, or publish: ["npm-internal"]`},
+		{"a repository of one letter", publish(`[n]`),
+			`7:17: "n" is not the name of a repository; write each name out, without the domain, like publish: block, or publish: ["npm-internal"]`},
 		{"a repository that begins with a dot", publish(`[.npm]`),
 			`7:17: ".npm" is not the name of a repository; write each name out, without the domain, like publish: block, or publish: ["npm-internal"]`},
 

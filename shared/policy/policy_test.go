@@ -185,6 +185,11 @@ func TestAcceptsAFileThat(t *testing.T) {
 		"has an empty list of waivers":          head + "external_connections: {allow: [], waivers: []}\n",
 		"has a reason of the greatest length":   head + rule + "      reason: " + strings.Repeat("é", 500) + "\n",
 		"has the replacement character as text": head + rule + "      reason: \"\ufffd\"\n",
+		"has an id of the greatest length":      head + waiver + "      id: " + strings.Repeat("a", 64) + "\n      owner: a\n      expires: 2027-01-31\n",
+		"waits as long as may be":               head + "package_groups: {min_age: 10000d, grace: 1h}\n",
+		"has a tag of the greatest length":      head + "package_groups: {min_age: 1d, grace: 1h, keep_tag: " + strings.Repeat("t", 128) + "}\n",
+		"opens to the shortest and the longest": head + "package_origins: {guard: [{package: \"pkg:npm/ui\", domains: [corp], publish: [ab, " + strings.Repeat("r", 100) + "]}]}\n",
+		"guards the longest name there is":      head + "package_origins: {guard: [{package: \"pkg:npm/" + strings.Repeat("n", 255) + "\", domains: [corp], publish: block}]}\n",
 		"is as large as may be":                 head + rule + strings.Repeat("#", 64<<10-len(head+rule)),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -332,6 +337,55 @@ func TestAWaiver(t *testing.T) {
 				t.Errorf("ends soon %v, want %v", got, test.endsSoon)
 			}
 		})
+	}
+}
+
+func TestTheLastDayOfAWaiverIsTheLastOnWhichItHolds(t *testing.T) {
+	for expires, want := range map[string]string{
+		"2027-01-31":           "2027-01-31",
+		"2027-01-31T00:00:00Z": "2027-01-30",
+		"2027-01-31T12:00:00Z": "2027-01-31",
+	} {
+		w := parse(t, head+waiver+"      owner: a\n      expires: "+expires+"\n").ExternalConnections.Waivers[0]
+		if got := w.LastDay(); got != want {
+			t.Errorf("one that expires %s holds last on %s, want %s", expires, got, want)
+		}
+	}
+}
+
+func TestRulesAreToldInTheOrderOfTheFile(t *testing.T) {
+	p := parse(t, `version: 1
+limits: {count: 10, share: 10%}
+proton_connections:
+  rejected_after: 7d
+  pending_after: 30d
+  waivers:
+    - {environment_accounts: ["222222222222"], management_accounts: ["111111111111"], environments: [dev], reason: r, owner: o, expires: 2027-01-31}
+  approve:
+    - {environment_accounts: ["222222222222"], management_accounts: ["111111111111"], environments: [prod]}
+package_origins:
+  guard: [{package: "pkg:npm/ui", domains: [corp], publish: block}]
+package_groups:
+  min_age: 1d
+  grace: 1d
+  keep: [{groups: ["/npm/a*"]}, {groups: ["/npm/b*"]}]
+external_connections:
+  waivers:
+    - {repositories: [corp/x], connections: ["public:npmjs"], reason: r, owner: o, expires: 2027-01-31}
+  allow:
+    - {repositories: [corp/y], connections: ["public:npmjs"]}
+`)
+	want := []policy.Location{
+		{Place: "proton_connections.waivers[0]", Line: 7, Column: 7}, {Place: "proton_connections.approve[0]", Line: 9, Column: 7},
+		{Place: "package_origins.guard[0]", Line: 11, Column: 11},
+		{Place: "package_groups.keep[0]", Line: 15, Column: 10}, {Place: "package_groups.keep[1]", Line: 15, Column: 33},
+		{Place: "external_connections.waivers[0]", Line: 18, Column: 7}, {Place: "external_connections.allow[0]", Line: 20, Column: 7},
+	}
+	if diff := cmp.Diff(want, p.Rules()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got := parse(t, head).Rules(); len(got) != 0 {
+		t.Errorf("a policy without sections has the rules %v", got)
 	}
 }
 

@@ -35,6 +35,12 @@ func TestRefusesAFileWith(t *testing.T) {
 		{"a second document", head + rule + "---\nversion: 1\n", []string{
 			"7:1: a second document begins here; keep one document in the file",
 		}},
+		{"a broken third document", head + rule + "---\nversion: 1\n---\na: 'b' c\n", []string{
+			"7:1: a second document begins here; keep one document in the file",
+		}},
+		{"a key that is too short to guess", "version: 1\nlimits: {co: 1, count: 10, share: 10%}\n" + rule, []string{
+			`2:10: unknown key "co"; the names here are "count", "share"`,
+		}},
 		{"a broken second document", head + rule + "---\na: 'b' c\n", []string{
 			"8:1: not YAML: did not find expected key; mind the quotes, the brackets and the indentation",
 		}},

@@ -39,13 +39,37 @@ func TestWarnsOfShadowedRules(t *testing.T) {
 		"a waiver that ends before an earlier one": {head + "external_connections:\n  allow: []\n  waivers:\n" + rule("[corp/*]", "[public:npmjs]", "") + term + "      expires: 2027-01-31\n" + rule("[corp/x]", "[public:npmjs]", "") + term + "      expires: 2027-01-31\n", []string{
 			"policy.yaml:11:7: external_connections.waivers[1] is shadowed: external_connections.waivers[0] on line 6 covers all of it; remove it, or narrow the other one",
 		}},
+		"a rule that two earlier ones cover, once": {head + "external_connections:\n  allow:\n" + rule("[corp/*]", "[public:npmjs]", "") + rule(`["corp/?"]`, "[public:npmjs]", "") + rule("[corp/x]", "[public:npmjs]", ""), []string{
+			"policy.yaml:7:7: external_connections.allow[1] is shadowed: external_connections.allow[0] on line 5 covers all of it; remove it, or narrow the other one",
+			"policy.yaml:9:7: external_connections.allow[2] is shadowed: external_connections.allow[0] on line 5 covers all of it; remove it, or narrow the other one",
+		}},
+		"each waiver for what is allowed anyway": {head + "external_connections:\n  allow:\n" + rule("[corp/*]", "[public:npmjs]", "") + "  waivers:\n" + rule("[corp/x]", "[public:npmjs]", "") + term + "      expires: 2027-01-31\n" + rule("[corp/y]", "[public:npmjs]", "") + term + "      expires: 2027-01-31\n", []string{
+			"policy.yaml:8:7: external_connections.waivers[0] is not needed: external_connections.allow[0] on line 5 permits all of it for good; remove it, or narrow the other one",
+			"policy.yaml:13:7: external_connections.waivers[1] is not needed: external_connections.allow[0] on line 5 permits all of it for good; remove it, or narrow the other one",
+		}},
+		"a waiver that two earlier ones cover, once": {head + "external_connections:\n  allow: []\n  waivers:\n" + rule("[corp/x]", "[public:npmjs]", "") + term + "      expires: 2027-01-31\n" + rule(`["corp/?"]`, "[public:npmjs]", "") + term + "      expires: 2027-01-31\n" + rule("[corp/x]", "[public:npmjs]", "") + term + "      expires: 2027-01-31\n", []string{
+			"policy.yaml:16:7: external_connections.waivers[2] is shadowed: external_connections.waivers[0] on line 6 covers all of it; remove it, or narrow the other one",
+		}},
 		"no waiver that ends after an earlier one": {head + "external_connections:\n  allow: []\n  waivers:\n" + rule("[corp/*]", "[public:npmjs]", "") + term + "      expires: 2027-01-31\n" + rule("[corp/x]", "[public:npmjs]", "") + term + "      expires: 2027-02-01\n", nil},
 		"a keep rule": {head + "package_groups:\n  min_age: 1d\n  grace: 1d\n  keep:\n    - groups: [/npm/a**]\n    - groups: [/npm/acme/*, /npm/ab**]\n      domains: [corp]\n    - groups: [/npm/**]\n", []string{
 			"policy.yaml:8:7: package_groups.keep[1] is shadowed: package_groups.keep[0] on line 7 covers all of it; remove it, or narrow the other one",
 		}},
+		"a keep rule that two earlier ones cover, once": {head + "package_groups:\n  min_age: 1d\n  grace: 1d\n  keep:\n    - groups: [/npm/ab**]\n    - groups: [/npm/a**]\n    - groups: [/npm/abc*]\n", []string{
+			"policy.yaml:9:7: package_groups.keep[2] is shadowed: package_groups.keep[0] on line 7 covers all of it; remove it, or narrow the other one",
+		}},
 		"no keep rule of more domains": {head + "package_groups:\n  min_age: 1d\n  grace: 1d\n  keep:\n    - groups: [/npm/a**]\n      domains: [corp]\n    - groups: [/npm/ab**]\n", nil},
 		"an approval": {proton + approval("[\"*\"]", "") + approval("[prod]", roles), []string{
 			"policy.yaml:10:7: proton_connections.approve[1] is shadowed: proton_connections.approve[0] on line 7 covers all of it; remove it, or narrow the other one",
+		}},
+		"an approval that two earlier ones cover, once": {proton + approval("[prod]", "") + approval("[\"*\"]", "") + approval("[prod]", ""), []string{
+			"policy.yaml:13:7: proton_connections.approve[2] is shadowed: proton_connections.approve[0] on line 7 covers all of it; remove it, or narrow the other one",
+		}},
+		"each waiver for what is approved anyway": {proton + approval("[\"*\"]", "") + "  waivers:\n" + approval("[prod]", term+"      expires: 2027-01-31\n") + approval("[dev]", term+"      expires: 2027-01-31\n"), []string{
+			"policy.yaml:11:7: proton_connections.waivers[0] is not needed: proton_connections.approve[0] on line 7 permits all of it for good; remove it, or narrow the other one",
+			"policy.yaml:17:7: proton_connections.waivers[1] is not needed: proton_connections.approve[0] on line 7 permits all of it for good; remove it, or narrow the other one",
+		}},
+		"a waiver of a connection that two earlier ones cover, once": {proton[:len(proton)-1] + " []\n  waivers:\n" + approval("[prod]", term+"      expires: 2027-01-31\n") + approval("[prod]", term+"      expires: 2027-02-28\n") + approval("[prod]", term+"      expires: 2027-01-31\n") + approval("[dev]", term+"      expires: 2027-01-31\n"), []string{
+			"policy.yaml:20:7: proton_connections.waivers[2] is shadowed: proton_connections.waivers[0] on line 8 covers all of it; remove it, or narrow the other one",
 		}},
 		"no approval of any role after one of some": {proton + approval("[\"*\"]", roles) + approval("[prod]", ""), nil},
 		"a waiver for what is approved anyway": {proton + approval("[\"*\"]", "") + "  waivers:\n" + approval("[prod]", term+"      expires: 2027-01-31\n"), []string{
@@ -80,6 +104,24 @@ func TestCoverGlob(t *testing.T) {
 		if got := coverGlob(test.glob, test.other); got != test.want {
 			t.Errorf("%s covers %s: %v, want %v", test.glob, test.other, got, test.want)
 		}
+	}
+}
+
+func TestSymbolsTakeAGlobApart(t *testing.T) {
+	for glob, want := range map[string][]string{
+		`a[b\]c]*\d\*?`: {"a", `[b\]c]`, "*", "d", `\*`, "?"},
+		"[ab][cd]":      {"[ab]", "[cd]"},
+		"[ab":           {"[ab"}, // which no policy has
+	} {
+		if diff := cmp.Diff(want, symbols(glob)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", glob, diff)
+		}
+	}
+}
+
+func TestARuleForNothingIsNotShadowed(t *testing.T) {
+	if (KeepRule{Groups: []string{"/**"}}).covers(KeepRule{}) {
+		t.Error("a rule without groups is covered")
 	}
 }
 

@@ -117,6 +117,15 @@ func TestParsePackageReadsWhatAGuardReads(t *testing.T) {
 	}
 }
 
+func TestPackagesAreTheSameOnlyIfTheirWholeNamesAre(t *testing.T) {
+	p := Package{"pkg:npm/%40acme/ui", "npm", "acme", "ui"}
+	for _, other := range []Package{{"", "generic", "acme", "ui"}, {"", "npm", "other", "ui"}, {"", "npm", "acme", "core"}, {"", "generic", "other", "ui"}} {
+		if p.Same(other) {
+			t.Errorf("%v and %v are the same", p, other)
+		}
+	}
+}
+
 func TestWhyStaysASentenceHoweverLongTheRuleIs(t *testing.T) {
 	k := KeepRule{Groups: strings.Split(strings.Repeat("/npm/a/* ", 12), " ")[:12]}
 	if got := k.Why("corp", "/npm/b/*"); !strings.HasSuffix(got, ", /npm/a/* and 2 more") {

@@ -72,6 +72,13 @@ func (p pkg) of(file string) bool {
 // kinds are the changes that are made beside those that gremlins makes unasked.
 var kinds = []string{"--invert-logical", "--invert-loopctrl", "--invert-assignments"}
 
+// A mutant that hangs is given ten times what all tests of the package take, and a
+// minute at least, however busy the machine is.
+const (
+	timeFactor = "10"
+	leastTime  = 6 * time.Second
+)
+
 // least is the share of mutants, in percent, that the tests of each package must
 // notice.
 const least = 95
@@ -104,7 +111,7 @@ func run(root, known, gremlins string, only []string) error {
 	fmt.Printf("%-28s %7s %7s %9s %9s %7s %9s\n", "package", "mutants", "killed", "timed out", "survived", "share", "time")
 	var wrong []error
 	for _, p := range packages {
-		if only != nil && !slices.Contains(only, p.dir) {
+		if len(only) > 0 && !slices.Contains(only, p.dir) && !slices.Contains(only, p.String()) {
 			continue
 		}
 		begin := time.Now()
@@ -161,8 +168,7 @@ func (p pkg) unleash(root, gremlins string) ([]result, error) {
 		return nil, err
 	}
 	report := filepath.Join(work, "report.json")
-	// A mutant that hangs is given ten times what all tests of the package take.
-	args := append([]string{"unleash", "--workers", "1", "--timeout-coefficient", "10", "--output", report}, kinds...)
+	args := append([]string{"unleash", "--workers", "1", "--timeout-coefficient", timeFactor, "--output", report}, kinds...)
 	all, err := filepath.Glob(filepath.Join(root, p.dir, "*.go"))
 	if err != nil {
 		return nil, err
@@ -175,8 +181,15 @@ func (p pkg) unleash(root, gremlins string) ([]result, error) {
 	c := exec.Command(gremlins, append(args, "./"+p.dir)...) //nolint:gosec // G204: the program that the caller names
 	c.Dir = root
 	c.Env = append(os.Environ(), standsFor+"="+goCommand, insteadOf+"="+p.tests, which+"="+p.which, "PATH="+work+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	if out, err := c.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, out)
+	// What gremlins says meanwhile is kept, for whoever wants to see how far it is.
+	told, err := os.Create(filepath.Join(filepath.Dir(gremlins), "mutants-"+strings.ReplaceAll(p.String(), "/", "-")+".txt")) //nolint:gosec // G304: beside the program
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = told.Close() }()
+	c.Stdout, c.Stderr = told, told
+	if err := c.Run(); err != nil {
+		return nil, fmt.Errorf("%w; see %s", err, told.Name())
 	}
 	return readReport(report, root, p.dir)
 }
@@ -349,6 +362,7 @@ func standIn(goCommand string, args []string) int {
 	if tests := os.Getenv(insteadOf); tests != "" && args[0] == "test" {
 		args = append(args[:len(args)-1], "-run", os.Getenv(which), "portcullis/"+tests)
 	}
+	begin := time.Now()
 	c := exec.Command(goCommand, args...) //nolint:gosec // G204: the go command, with the arguments it was given
 	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, standsFor+"=") })
 	c.Env = append(c.Env, "PATH="+search)
@@ -362,6 +376,7 @@ func standIn(goCommand string, args []string) int {
 		return failed.ExitCode()
 	case err == nil && profile != "":
 		err = coverAll(profile, dir)
+		time.Sleep(leastTime - time.Since(begin))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
