@@ -331,6 +331,15 @@ func TestParseIgnores(t *testing.T) {
 	}
 }
 
+func TestParseTellsAHundredBytesWhole(t *testing.T) {
+	for n, want := range map[int]string{100: strings.Repeat("x", 100), 101: strings.Repeat("x", 100) + "..."} {
+		got, err := trigger.Parse([]byte(`{"id":"` + strings.Repeat("x", n) + `","source":"aws.ec2"}`))
+		if err != nil || got.ID != want {
+			t.Errorf("of %d bytes it tells %q, error %v", n, got.ID, err)
+		}
+	}
+}
+
 // Whoever writes an event does not decide how much of it is told.
 func TestParseTellsOnlyTheBeginningOfWhatOthersWrote(t *testing.T) {
 	const most = 1000
