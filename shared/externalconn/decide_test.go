@@ -217,6 +217,25 @@ func TestTheFindingNamesTheRepositoriesDownstream(t *testing.T) {
 	}
 }
 
+func TestTheEffectSaysHowManyLoseTheRegistryToo(t *testing.T) {
+	const rest = "no new versions from public:npmjs; versions already ingested stay"
+	for n, want := range map[int]string{
+		0: "without it, corp/app gets " + rest + "; nothing else depends on it for that registry",
+		5: "without it, corp/app and what draws from it (corp/a, corp/b, corp/c, corp/d, corp/e) get " + rest,
+		6: "without it, corp/app and what draws from it (corp/a, corp/b, corp/c, corp/d, corp/e and 1 more) get " + rest,
+	} {
+		d := drawing{}
+		d.add(name("app"))
+		for _, r := range []string{"a", "b", "c", "d", "e", "f"}[:n] {
+			d.add(name(r), "app")
+		}
+		seen := Observation{Scope: scope, Downstream: d.downstream(), Connected: []Repository{connected("app", "public:npmjs")}}
+		if f := Decide(seen, rules(t), noon).Findings[0]; f.Effect != want {
+			t.Errorf("of %d: %q, want %q", n, f.Effect, want)
+		}
+	}
+}
+
 func TestWhoHasAnotherWayToTheRegistryLosesNothing(t *testing.T) {
 	d := drawing{}
 	d.add(name("a"), "app")

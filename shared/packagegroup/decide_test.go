@@ -120,6 +120,8 @@ func TestScreen(t *testing.T) {
 		{"look-alikes, where the policy ignores them", tree(dead, acme), "/npm/acme/*", with(func(p *policy.PackageGroups) { p.IgnoreLookalikes = true }), noon, ""},
 		{"look-alikes that the parent blocks as well", tree(set(group("/npm/*", Root), Block), blocked(group("/npm/acme/*", "/npm/*"))), "/npm/acme/*", rules, noon, ""},
 		{"look-alikes that the parent blocks in two of three ways", tree(set(set(group("/npm/*", Root), Block), Allow, "PUBLISH"), group("/npm/acme/*", "/npm/*")), "/npm/acme/*", rules, noon, "lookalikes"},
+		{"look-alikes that the parent lets in from outside only", tree(set(set(group("/npm/*", Root), Block), Allow, "EXTERNAL_UPSTREAM"), group("/npm/acme/*", "/npm/*")), "/npm/acme/*", rules, noon, "lookalikes"},
+		{"look-alikes that the parent lets in from upstreams only", tree(set(set(group("/npm/*", Root), Block), Allow, "INTERNAL_UPSTREAM"), group("/npm/acme/*", "/npm/*")), "/npm/acme/*", rules, noon, "lookalikes"},
 		{"look-alikes that a group beside it would let in", tree(
 			set(group("/npm/*", Root), Block), blocked(group("/npm/foo.bar/*", "/npm/*")), set(group("/npm/foo-bar~", "/npm/*"), Allow),
 		), "/npm/foo.bar/*", rules, noon, "lookalikes"},

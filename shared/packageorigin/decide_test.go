@@ -218,6 +218,28 @@ func TestTwoGuardsOfOnePackageWithoutADomainAreOneFinding(t *testing.T) {
 	}
 }
 
+func TestEveryGuardWithoutADomainIsFoundWhateverStandsBeforeIt(t *testing.T) {
+	core := policy.Package{URL: "pkg:pypi/acme-core", Format: "pypi", Name: "acme-core"}
+	p := origins(t, "domains: [corp], publish: block", "domains: [lab], publish: block", "domains: [x], publish: block", "domains: [y], publish: block")
+	p.Guards[3].Package = core
+	var got []string
+	for _, f := range Decide(seen(), p).Findings {
+		got = append(got, f.Subject+" "+f.Code)
+	}
+	if want := []string{ui + " no-domain", core.URL + " no-domain"}; !slices.Equal(got, want) {
+		t.Errorf("findings of %q, want %q", got, want)
+	}
+}
+
+func TestFiveRepositoriesAreNamedWithoutAnEnd(t *testing.T) {
+	names := []string{"a", "b", "c", "d", "e"}
+	for n, want := range map[int]string{4: "open to a, b, c, d, set on", 5: "open to a, b, c, d, e, set on"} {
+		if f := judged(t, resolved(set(allowSpecific, names[:n]...)), "domains: [corp], publish: block"); !strings.Contains(f.Reason, want) {
+			t.Errorf("reason %q does not say %q", f.Reason, want)
+		}
+	}
+}
+
 func TestThePlanIsSorted(t *testing.T) {
 	a, b := resolved(set(allow)), resolved(set(allow))
 	a.Domain, b.Domain = "b-domain", "a-domain"

@@ -315,6 +315,7 @@ func TestParseIgnores(t *testing.T) {
 		"the call of another service":         edited(t, edit{"codeartifact.amazonaws.com", "proton.amazonaws.com"}),
 		"a name that only begins alike":       edited(t, edit{"AssociateExternalConnection", "AssociateExternalConnections"}),
 		"a name in other capitals":            edited(t, edit{"AssociateExternalConnection", "associateExternalConnection"}),
+		"the call that failed":                edited(t, edit{detail, detail + `"errorCode": "AccessDenied",`}),
 		"our own reports":                     []byte(`{"source":"portcullis","detail-type":"Run Summary","detail":{"by":"hand"}}`),
 		"a sweep that somebody else asks for": []byte(`{"source":"com.example","detail-type":"Sweep Requested","detail":{"by":"hand"}}`),
 		"a sweep replayed from an archive":    []byte(`{"source":"portcullis","detail-type":"Sweep Requested","detail":{"by":"hand"},"replay-name":"r"}`),
