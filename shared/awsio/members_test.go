@@ -83,6 +83,38 @@ func TestMembersAreReadFromTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestWhatIsKnownOfTheMembers(t *testing.T) {
+	const org, third = "o-a1b2c3d4e5", "222233334444"
+	type answer struct{ member, known, concerned bool } // concerned: the deployment looks at the account, as far as it knows
+	for _, test := range []struct {
+		name    string
+		changes []string
+		want    map[string]answer
+	}{
+		{"of a list", []string{"EXCLUDED_ACCOUNTS", third}, map[string]answer{
+			home().Account: {false, true, true}, member: {true, true, true}, stranger: {false, true, false}, third: {false, true, false},
+		}},
+		{"of an organization", []string{"MEMBER_ACCOUNTS", "", "ORGANIZATION_ID", org, "EXCLUDED_ACCOUNTS", third}, map[string]answer{
+			member: {true, false, true}, stranger: {true, false, true}, third: {false, true, true},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a, err := FromEnvironment("external-connections", lookup(hub(test.changes...)), control.Monitor)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for account, want := range test.want {
+				var got answer
+				got.member, got.known = a.Members().Has(account)
+				got.concerned = a.Concerns(func(id string) bool { return id == account })
+				if got != want {
+					t.Errorf("%s: %+v, want %+v", account, got, want)
+				}
+			}
+		})
+	}
+}
+
 func TestAMemberIsReachedInTheRegionOfHomeOnly(t *testing.T) {
 	a, err := FromEnvironment("external-connections", lookup(hub()), control.Monitor)
 	if err != nil {

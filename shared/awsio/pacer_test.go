@@ -302,6 +302,42 @@ func TestOneBurstOfThrottlingLowersTheRateOnce(t *testing.T) {
 	})
 }
 
+func TestWhatThePacerWaitsForIsOverAtItsEnd(t *testing.T) {
+	p, start := newPacer(80), time.Now()
+	p.limiter.SetLimit(10)
+	p.raised = start
+	for _, at := range []struct {
+		after time.Duration
+		want  rate.Limit
+	}{{pacerStep - 1, 10}, {pacerStep, 12}, {2*pacerStep - 1, 12}, {2 * pacerStep, 14}} {
+		p.raise(start.Add(at.after))
+		if got := p.limiter.Limit(); got != at.want {
+			t.Errorf("%v a second %v after the last increase, want %v", got, at.after, at.want)
+		}
+	}
+
+	p.lowered = start
+	for range 4 {
+		p.taken = append(p.taken, start)
+	}
+	p.forget(start.Add(pacerMemory - 1))
+	if len(p.taken) != 4 {
+		t.Errorf("%d of 4 requests are left before they are forgotten", len(p.taken))
+	}
+	p.lower(start.Add(pacerMemory-1), start.Add(1))
+	if got := p.limiter.Limit(); got != 14 {
+		t.Errorf("%v a second, although it was lowered just before", got)
+	}
+	p.lower(start.Add(pacerMemory), start.Add(1)) // 4 in half a second are 8 a second
+	if got := p.limiter.Limit(); got != 0.9*8 {
+		t.Errorf("%v a second after a refusal that counts again, want 7.2", got)
+	}
+	p.forget(start.Add(pacerMemory))
+	if len(p.taken) != 0 {
+		t.Errorf("%d requests are left that are too long ago", len(p.taken))
+	}
+}
+
 func TestTheRateHasAFloor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(80)

@@ -33,6 +33,20 @@ func TestAPersonWhoOnlyLooksCannotWrite(t *testing.T) {
 	}
 }
 
+func TestAPersonReachesTheEndpointThatIsNamed(t *testing.T) {
+	server := serve(t, works())
+	s, err := ForPerson(aws.CredentialsProviderFunc(somebody), home(), server.url, control.Monitor).Session(home())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := describe(t.Context(), s.Reads); err != nil || len(server.requests()) != 1 {
+		t.Errorf("%d requests, error %v", len(server.requests()), err)
+	}
+	if s, err := ForPerson(aws.CredentialsProviderFunc(somebody), home(), "", control.Monitor).Session(home()); err != nil || s.Reads.BaseEndpoint != nil {
+		t.Errorf("without an endpoint it goes to %v, error %v", s.Reads.BaseEndpoint, err)
+	}
+}
+
 func TestAPersonIsToldWhatAPersonCanDo(t *testing.T) {
 	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"}
 	_, byHand := Failure(ByHand(t.Context()), "it could not be read", denied)
