@@ -227,6 +227,64 @@ func TestOwnKeepTagKeeps(t *testing.T) {
 	}
 }
 
+func TestAnOwnKeepTagKeepsNothingThatDoesNotBearIt(t *testing.T) {
+	p := rules
+	p.KeepTag = "team:owned"
+	seen := Seen{Tree: tree(dead), Close: map[string]Close{"/npm/*": tagged("team", "web")}}
+	f := Decide(Observation{Scope: scope, Domains: []Seen{seen}, Only: "/npm/*"}, p, noon).Findings[0]
+	if f.Code != "dead" {
+		t.Errorf("got %s", f.Code)
+	}
+}
+
+func TestAKeepRuleIsToldWithItsReason(t *testing.T) {
+	p := rules
+	for reason, want := range map[string]string{"": "kept: package_groups.keep[0] says so", "It is ours.": "kept: package_groups.keep[0] says so (It is ours.)"} {
+		p.Keep = []policy.KeepRule{{Place: "package_groups.keep[0]", Groups: []string{"/npm/*"}, Reason: reason}}
+		if got := screen(tree(dead), dead, p, noon).reason; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestADeadGroupSaysWhyItIsMarkedAnewAndWhatGoesWithIt(t *testing.T) {
+	p := rules
+	p.PruneParents = true
+	for _, row := range []struct {
+		name, says, effect string
+		tree               Tree
+		look               Close
+	}{
+		{"unmarked", "it is marked first and goes after 10 days", "under /* and the very same controls", tree(dead), tagged()},
+		{"with a mark that is void", "it is marked first and goes after 10 days (the mark is from the future)", "under /* and the very same controls",
+			tree(dead), marked(noon.Add(time.Hour), longAgo)},
+		{"with a child", "it is marked first and goes after 10 days", "under /* and the very same controls; its 1 child groups move up to /*",
+			tree(dead, set(group("/npm/acme/*", "/npm/*"), Block)), tagged()},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			seen := Seen{Tree: row.tree, Close: map[string]Close{"/npm/*": row.look}}
+			f := Decide(Observation{Scope: scope, Domains: []Seen{seen}, Only: "/npm/*"}, p, noon).Findings[0]
+			if !strings.HasSuffix(f.Reason, row.says) || !strings.HasSuffix(f.Effect, row.effect) {
+				t.Errorf("got %q and %q, want the ends %q and %q", f.Reason, f.Effect, row.says, row.effect)
+			}
+		})
+	}
+}
+
+// The share of the limit is a share of these.
+func TestWhatWasJudgedIsCounted(t *testing.T) {
+	maven, pypi := group("/maven/*", Root), group("/pypi/*", Root)
+	seen := Seen{Tree: tree(dead, maven, pypi), Close: map[string]Close{
+		"/npm/*": tagged(), "/maven/*": {Package: "maven/acme/ui", Tags: map[string]string{}}, "/pypi/*": {Unread: &Unread{Class: awsio.Throttled}},
+	}}
+	if got := Decide(Observation{Scope: scope, Domains: []Seen{seen}}, rules, noon).Looked; got != 3 { // with the root
+		t.Errorf("%d were looked at, want 3", got)
+	}
+	if got := Decide(Observation{Scope: scope, Domains: []Seen{seen}}, rules, time.Time{}).Looked; got != 1 {
+		t.Errorf("%d were looked at without a time, want the root only", got)
+	}
+}
+
 // Leaves come first by their place in the tree. Patterns do not tell it: in byte
 // order, * is before ~.
 func TestLeavesAreMarkedFirst(t *testing.T) {
