@@ -129,6 +129,9 @@ func TestADeadGroupIsMarkedAndPrunedAfterItsGraceAndCanBeRestored(t *testing.T) 
 	if g.Exists() {
 		t.Fatal("the group is still there")
 	}
+	if o := s.lastOutcome(); o.Detail != "AWS accepted the call, and a look after it confirmed the effect" {
+		t.Errorf("detail %q", o.Detail)
+	}
 	if out := s.Sweep(); out.Outcomes["applied"] != 0 || out.Verdicts["violation"] != 0 {
 		t.Errorf("a sweep after it: %+v", out)
 	}

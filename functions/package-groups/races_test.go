@@ -102,6 +102,9 @@ func TestARaceAtTheMomentOfDeletionIsSaidAndUndone(t *testing.T) {
 			if o.Status != "restore-needed" || o.Code != "changed-meanwhile" || !strings.Contains(o.Detail, row.says) {
 				t.Fatalf("%s %s: %s", o.Status, o.Code, o.Detail)
 			}
+			if byHand := "must be filled again by hand"; strings.Contains(o.Detail, byHand) != strings.Contains(row.says, byHand) {
+				t.Errorf("it says what is to be done by hand, or does not: %s", o.Detail)
+			}
 			if diff := cmp.Diff(row.undo, operations(o.Undo)); diff != "" {
 				t.Fatalf("undo (-want +got):\n%s", diff)
 			}
