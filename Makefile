@@ -66,7 +66,7 @@ smoke: have-go ## try it in a sandbox account of AWS, and ask there what no docu
 	@test -n "$(ACCOUNT)" || { echo "write make smoke ACCOUNT=111122223333, with the sandbox account of your credentials; docs/fidelity.md says what is done there" >&2; exit 1; }
 	go run ./cmd/smoke -yes-this-is-a-sandbox $(ACCOUNT) $(if $(CLEANUP),-cleanup)
 
-mutants: have-go ## break the code that decides in a thousand ways, and see that a test fails each time; takes an hour
+mutants: have-go ## break the code that decides, a thousand times, and see that a test fails (docs/mutants.md); for an hour
 	go build -modfile=tools/go.mod -o build/gremlins github.com/go-gremlins/gremlins/cmd/gremlins
 	go test -count=1 -timeout 60m -run TestEveryRuleIsGuarded ./internal/safetyrules -takeout
 	go -C tools run ./mutants -gremlins ../build/gremlins
