@@ -38,6 +38,10 @@ func TestRefusesAFileWith(t *testing.T) {
 		{"a broken third document", head + rule + "---\nversion: 1\n---\na: 'b' c\n", []string{
 			"7:1: a second document begins here; keep one document in the file",
 		}},
+		{"a key that is a list, and an unknown one after it", head + "? [a]\n: 1\nwat: 2\n" + rule, []string{
+			`3:3: a key is a list; write one of "version", "limits", "enforce_on", "external_connections", "package_groups", "package_origins", "proton_connections"`,
+			`5:1: unknown key "wat"; the names here are "version", "limits", "enforce_on", "external_connections", "package_groups", "package_origins", "proton_connections"`,
+		}},
 		{"a key that is too short to guess", "version: 1\nlimits: {co: 1, count: 10, share: 10%}\n" + rule, []string{
 			`2:10: unknown key "co"; the names here are "count", "share"`,
 		}},

@@ -119,6 +119,44 @@ func TestSymbolsTakeAGlobApart(t *testing.T) {
 	}
 }
 
+func TestAKeepRuleCoversNoMoreThanItsDomains(t *testing.T) {
+	all := func(domains ...string) KeepRule { return KeepRule{Groups: []string{"/**"}, Domains: domains} }
+	for _, test := range []struct {
+		rule, other KeepRule
+		want        bool
+	}{
+		{all("corp"), all("corp"), true}, {all("c*"), all("corp", "core"), true}, {all(), all("corp"), true},
+		{all("corp"), all("lab"), false}, {all("corp"), all("corp", "lab"), false}, {all("corp"), all(), false},
+	} {
+		if got := test.rule.covers(test.other); got != test.want {
+			t.Errorf("%v covers %v: %t", test.rule.Domains, test.other.Domains, got)
+		}
+	}
+}
+
+func TestAnApprovalCoversNoMoreThanItsFields(t *testing.T) {
+	whole := Approval{EnvironmentAccounts: []string{"2"}, ManagementAccounts: []string{"1"}, Environments: []string{"prod"}, Roles: []string{"r"}}
+	if !whole.covers(whole) {
+		t.Error("an approval does not cover itself")
+	}
+	for field, change := range map[string]func(*Approval){
+		"environment accounts": func(a *Approval) { a.EnvironmentAccounts = []string{"3"} },
+		"management accounts":  func(a *Approval) { a.ManagementAccounts = []string{"3"} },
+		"environments":         func(a *Approval) { a.Environments = []string{"dev"} },
+		"roles":                func(a *Approval) { a.Roles = []string{"s"} },
+	} {
+		other := whole
+		if change(&other); whole.covers(other) || other.covers(whole) {
+			t.Errorf("approvals of other %s cover each other", field)
+		}
+	}
+	hidden := whole
+	hidden.CodebuildRoles = []string{"b"}
+	if hidden.covers(whole) || !whole.covers(hidden) {
+		t.Error("what constrains a role that nobody sees covers something")
+	}
+}
+
 func TestARuleForNothingIsNotShadowed(t *testing.T) {
 	if (KeepRule{Groups: []string{"/**"}}).covers(KeepRule{}) {
 		t.Error("a rule without groups is covered")

@@ -285,6 +285,10 @@ func TestAConnectionThatCannotBeOfTheListIsUndetermined(t *testing.T) {
 				c := request(pending, "web").aged(90 * day)
 				change(&c)
 				row{name, c, control.Undetermined, "malformed", ""}.check(t, side, parse(t, rules), noon)
+				says := Decide(seen(side, c), parse(t, rules), noon).Findings[0].Reason
+				if lacks := strings.HasSuffix(says, "the list leaves out what it must have"); lacks != strings.HasPrefix(name, "without") {
+					t.Errorf("reason %q", says)
+				}
 			})
 		}
 	}
@@ -346,6 +350,24 @@ func TestTheReasonSaysWhatAPersonNeeds(t *testing.T) {
 	}
 }
 
+// What uses a connection matters where there is one.
+func TestOfARequestItIsNotToldWhatUsesIt(t *testing.T) {
+	o := seen(Management, request(pending, "web"), request(connected, "lab-1").number(2))
+	o.Users = map[string][]string{o.Sides[Management][0].ID: {"web"}, o.Sides[Management][1].ID: {"lab"}}
+	for _, f := range Decide(o, parse(t, rules), noon).Findings {
+		if strings.Contains(f.Reason, "environments use it") || f.Details.(details).UsedBy != nil {
+			t.Errorf("it is %s: %s", f.Verdict, f.Reason)
+		}
+	}
+}
+
+func TestAnApprovalOfAnyRoleNeedsNone(t *testing.T) {
+	text := strings.Replace(rules, `      roles: ["arn:aws:iam::222222222222:role/proton-*"]
+    -`, "    -", 1)
+	row{"", request(pending, "prod-web").runs(""), control.Compliant, "approved", ""}.check(t, Management, parse(t, text), noon)
+	row{"", request(pending, "prod-web").runs(""), control.Undetermined, "role-unseen", ""}.check(t, Management, parse(t, rules), noon)
+}
+
 // A list that shows a connection twice was read while it changed. Whatever the
 // entries say, nothing is done.
 func TestAConnectionThatIsListedTwiceIsUndetermined(t *testing.T) {
@@ -375,6 +397,8 @@ func TestAnARNOfSomethingElseIsMalformed(t *testing.T) {
 		"arn:aws:proton:" + region + ":999999999999:environment-account-connection/" + c.ID,
 		"arn:aws:proton:" + region + ":" + environment + ":environment/zzz/" + c.ID,
 		"arn:aws:s3:" + region + ":" + environment + ":environment-account-connection/" + c.ID,
+		"urn:aws:proton:" + region + ":" + environment + ":environment-account-connection/" + c.ID,
+		"arn:aws",
 	} {
 		c.ARN = arn
 		row{arn, c, control.Undetermined, "malformed", ""}.check(t, Management, parse(t, rules), noon)

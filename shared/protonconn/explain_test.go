@@ -3,6 +3,7 @@ package protonconn
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,19 @@ func TestTheTrialsLeadToTheVerdict(t *testing.T) {
 	})
 	if tried == 0 {
 		t.Error("nothing was ever tried")
+	}
+}
+
+func TestTheTrialsOfTheEnvironmentSideSayWhoIsNamed(t *testing.T) {
+	p := parse(t, strings.Replace(rules, `management_accounts: ["111111111111"]`, `management_accounts: ["333333333333"]`, 1))
+	c := request(connected, "web")
+	_, _, explained := seen(Environment, c).Explain(&policy.Policy{ProtonConnections: &p}, noon, c.ID)
+	want := []control.Trial{
+		{Rule: "proton_connections.approve[0]", Result: control.NotMatched, Why: "management_accounts: 111111111111 is not among 333333333333"},
+		{Rule: "proton_connections.approve[1]", Result: control.Matched, Why: "it names that management account"},
+	}
+	if diff := cmp.Diff(want, explained[0].Trials[:2]); diff != "" {
+		t.Errorf("trials (-want +got):\n%s", diff)
 	}
 }
 
