@@ -111,7 +111,8 @@ func TestSymbolsTakeAGlobApart(t *testing.T) {
 	for glob, want := range map[string][]string{
 		`a[b\]c]*\d\*?`: {"a", `[b\]c]`, "*", "d", `\*`, "?"},
 		"[ab][cd]":      {"[ab]", "[cd]"},
-		"[ab":           {"[ab"}, // which no policy has
+		"[ab":           {"[ab"},    // which no policy has
+		`a\`:            {"a", `\`}, // nor this
 	} {
 		if diff := cmp.Diff(want, symbols(glob)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", glob, diff)
