@@ -21,7 +21,7 @@ test: have-go ## run every test
 	go test ./...
 	go -C tools test ./...
 
-# Each target for so long. What it finds stays under testdata/fuzz of its package, and make test runs it from then on.
+# Each target for so long, or so often (TIME=1000x). What it finds stays under testdata/fuzz of its package, and make test runs it from then on.
 TIME := 1m
 
 fuzz: have-go ## try to break whatever reads what others wrote, each reader for a while (TIME=1m)
