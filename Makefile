@@ -75,6 +75,8 @@ mutants: have-go ## break the code that decides, a thousand times, and see that 
 lint: have-go ## check format, vet, module files and linters
 	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || \
 		{ echo "not in gofmt's format (gofmt -w . mends it):" $$unformatted >&2; exit 1; }
+	@large=$$(git ls-files -z | xargs -0 sh -c 'find "$$@" -size +1024k' find) && test -z "$$large" || \
+		{ echo "over 1 MiB, so hardly written by hand (git rm --cached takes it out again):" $$large >&2; exit 1; }
 	go vet ./...
 	go mod tidy -diff
 	@$(golangci) version >/dev/null || \
