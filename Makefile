@@ -4,8 +4,8 @@ functions := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 binaries  := $(functions:%=build/%/bootstrap)
 golangci  := go tool -modfile=tools/go.mod golangci-lint
 
-# The deployment that the targets below it work on: `make stop ENV=prod`. samconfig.toml says what they are.
-ENV   := dev
+# The deployment that the targets below it work on: `make deploy ENV=dev`. samconfig.toml says what they are.
+ENV   := prod
 STACK := portcullis-$(ENV)
 
 .PHONY: help demo test fuzz cover bench simulate mutants smoke witness lint validate build deploy stop start round \
@@ -116,7 +116,7 @@ build-PackageOriginsOnEvent build-PackageOriginsSweep: build/package-origins/boo
 build-ProtonConnectionsOnEvent build-ProtonConnectionsSweep: build/proton-connections/bootstrap
 	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
 
-deploy: have-sam validate build ## put the stack into the account of your credentials (ENV=dev or prod)
+deploy: have-sam validate build ## put the stack into the account of your credentials (ENV=prod or dev)
 	sam build --config-env $(ENV)
 	sam deploy --config-env $(ENV)
 
