@@ -579,15 +579,15 @@ func TestTemplateChecksCanFail(t *testing.T) {
 		{"every parameter says what it is for",
 			"a member that enforces if nothing is said", member, "Default: monitor", "Default: enforce"},
 
-		{"sam never builds from its cache, begins with monitor, and asks before it deploys prod",
+		{"sam never builds from its cache, begins with monitor, and asks before it deploys",
 			"roles without names", "samconfig.toml", "CAPABILITY_NAMED_IAM", "CAPABILITY_IAM"},
-		{"sam never builds from its cache, begins with monitor, and asks before it deploys prod",
+		{"sam never builds from its cache, begins with monitor, and asks before it deploys",
 			"a build from the cache", "samconfig.toml", "[prod.build.parameters]\ncached = false", "[prod.build.parameters]\ncached = true"},
-		{"sam never builds from its cache, begins with monitor, and asks before it deploys prod",
-			"a setting that is only a comment", "samconfig.toml", "confirm_changeset = true", "# confirm_changeset = true"},
-		{"sam never builds from its cache, begins with monitor, and asks before it deploys prod",
+		{"sam never builds from its cache, begins with monitor, and asks before it deploys",
+			"a setting that is only a comment", "samconfig.toml", "made.\nconfirm_changeset = true", "made.\n# confirm_changeset = true"},
+		{"sam never builds from its cache, begins with monitor, and asks before it deploys",
 			"a first deployment of prod that enforces", "samconfig.toml", "as well.\nparameter_overrides = \"ExternalConnectionsMode=monitor", "as well.\nparameter_overrides = \"ExternalConnectionsMode=enforce"},
-		{"sam never builds from its cache, begins with monitor, and asks before it deploys prod",
+		{"sam never builds from its cache, begins with monitor, and asks before it deploys",
 			"a mode that is left to the default", "samconfig.toml", " PackageGroupsMode=monitor", ""},
 	}
 

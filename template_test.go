@@ -297,7 +297,7 @@ func checks() []check {
 		{"a member's roles may do what those of the hub may, and write only where the member enforces", membersRights},
 		{"a member's roles trust the hub's functions only, by the names that these have, and with the external id", membersTrust},
 		{"what a rule on the bus waits for is forwarded to it, from the hub and from a member", forwarded},
-		{"sam never builds from its cache, begins with monitor, and asks before it deploys prod", samIsCareful},
+		{"sam never builds from its cache, begins with monitor, and asks before it deploys", samIsCareful},
 	}
 }
 
@@ -1250,6 +1250,7 @@ func samIsCareful(p project, c *complaints) {
 
 		"dev.build.parameters.cached":              "false",
 		"prod.build.parameters.cached":             "false",
+		"dev.deploy.parameters.confirm_changeset":  "true",
 		"prod.deploy.parameters.confirm_changeset": "true",
 		"dev.deploy.parameters.capabilities":       `"CAPABILITY_NAMED_IAM"`, // roles have names
 		"prod.deploy.parameters.capabilities":      `"CAPABILITY_NAMED_IAM"`,
