@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +114,13 @@ func TestTheJudgeSeesWhatIsBroken(t *testing.T) {
 			}
 			return answer
 		}}, "lacks a sound ListAssociatedPackages", groups, failing("access denied")},
+		{"it reads no page but the first", nil, broken{answer: func(c *call, answer string) string {
+			return furtherPage.ReplaceAllString(answer, "")
+		}}, "lacks the last page of ListRepositoriesInDomain", connections, func(n uint64) *schedule {
+			s := newSchedule(n)
+			s.Page = 1
+			return s
+		}},
 		{"it decides on what it read first", nil, broken{replay: true}, "was written without a second reading", groups, nil},
 		{"it takes what is approved for not approved", func(r *rules) {
 			r.approve = []approval{{from: everybody, to: everybody, names: []string{"*"}}}
@@ -160,6 +168,8 @@ func TestTheJudgeSeesWhatIsBroken(t *testing.T) {
 		})
 	}
 }
+
+var furtherPage = regexp.MustCompile(`,?"nextToken":"[^"]*"`)
 
 // ripe is a schedule in which an empty group is marked, and deleted a day later.
 func ripe(before ...move) *schedule {

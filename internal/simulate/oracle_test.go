@@ -442,9 +442,11 @@ func (r *record) unread(calls []*call, write *call, lists bool) string {
 	}
 	for j, match := range need {
 		sound := map[string]bool{}
+		var these []*call
 		for _, c := range calls {
 			if match(c) {
 				sound[c.Key] = c.Sound && c.Status == 200
+				these = append(these, c)
 			}
 		}
 		if len(sound) == 0 {
@@ -455,8 +457,27 @@ func (r *record) unread(calls []*call, write *call, lists bool) string {
 				return "a sound " + names[j]
 			}
 		}
+		// That a group is in use is known from any page.
+		if !readOut(these) && (names[j] != "ListAssociatedPackages" || write.Operation != "UntagResource") {
+			return "the last page of " + names[j]
+		}
 	}
 	return ""
+}
+
+// readOut says whether the list that calls read, or the last of those that they read,
+// was read to its end.
+func readOut(calls []*call) bool {
+	next := ""
+	for _, c := range calls {
+		token, _ := c.Input["nextToken"].(string)
+		switch {
+		case !c.Sound || c.Status != 200: // and tried again
+		case token == "" || token == next:
+			next = c.Next
+		}
+	}
+	return next == ""
 }
 
 // loosened says what is wrong with what a write left open.

@@ -46,7 +46,7 @@ func play(t *testing.T, s *schedule) result {
 	folder := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		p := &player{t: t, result: &res, schedule: s}
-		p.stage, err = newStage(w, s.Rules, s.Broken, folder)
+		p.stage, err = newStage(w, s.Rules, s.Page, s.Broken, folder)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,13 +34,22 @@ var controls = []string{connections, groups, origins, accounts}
 
 // A fault is what goes wrong in a run, from one of its calls on.
 type fault struct {
-	At    int  // number of the call, from 1
-	Write bool // only writes are counted
+	At    int // number of the call, from 1, among those of its class
+	Among class
 	Kind  int  // among kinds
 	After bool // the call took effect before
 	Lasts lasting
 	Step  step // what somebody does at that moment, if the kind is meanwhile
 }
+
+// class is what calls a fault counts.
+type class int
+
+const (
+	anyCall class = iota
+	aWrite
+	aPage // a page of a list after its first
+)
 
 type lasting int
 
@@ -60,10 +69,11 @@ type kind struct {
 }
 
 const (
-	meanwhile = "meanwhile"
-	killed    = "killed"
-	hangs     = "hangs"
-	silent    = "log fails"
+	meanwhile    = "meanwhile"
+	betweenPages = "meanwhile, between two pages"
+	killed       = "killed"
+	hangs        = "hangs"
+	silent       = "log fails"
 )
 
 var kinds = []kind{
@@ -106,11 +116,11 @@ type process struct {
 	handler invoker
 	run     *record // the run that is under way
 
-	mu            sync.Mutex
-	line          *line
-	faults        []fault
-	lasts         map[string]fault // by operation, or "" for all
-	calls, writes int
+	mu     sync.Mutex
+	line   *line
+	faults []fault
+	lasts  map[string]fault // by operation, or "" for all
+	calls  map[class]int
 
 	old    map[string]func(*http.Request) *http.Response // answers to reads, by what was asked
 	cancel context.CancelFunc
@@ -184,6 +194,7 @@ type call struct {
 	Effect int  // the state that it brought about, or 0
 	Before int  // the state when it came
 	Key    string
+	Next   string // token of the page after the one that it answered, if there is one
 }
 
 // said is one line that a run wrote.
@@ -268,16 +279,16 @@ func (p *process) RoundTrip(req *http.Request) (*http.Response, error) {
 	var f *fault
 	var after []step
 	for i, m := range met {
-		switch {
-		case kinds[m.Kind].name != meanwhile:
+		if kinds[m.Kind].name != meanwhile {
 			f = &met[i]
 			continue
-		case m.After:
+		}
+		if m.After {
 			after = append(after, m.Step)
-		default:
+		} else {
 			p.stage.meanwhile(p.run, m.Step)
 		}
-		p.run.Faults[meanwhile]++
+		p.run.Faults[map[bool]string{false: meanwhile, true: betweenPages}[m.Among == aPage]]++
 	}
 	resp, err := p.meet(req, c, f)
 	for _, what := range after {
@@ -352,12 +363,14 @@ func (p *process) next(req *http.Request, key string, again bool) (*call, []faul
 	writes := slices.Contains(writing, name)
 	var met []fault
 	if !again {
-		p.calls++
-		if writes {
-			p.writes++
+		is := map[class]bool{anyCall: true, aWrite: writes, aPage: strings.Contains(key, "next-token=") || strings.Contains(key, `"nextToken"`)}
+		for among, yes := range is {
+			if yes {
+				p.calls[among]++
+			}
 		}
 		for _, f := range p.faults {
-			if !f.Write && f.At != p.calls || f.Write && (!writes || f.At != p.writes) {
+			if !is[f.Among] || f.At != p.calls[f.Among] {
 				continue
 			}
 			switch f.Lasts {
@@ -400,6 +413,17 @@ func (s *stage) heard(c localaws.Call) {
 	}
 }
 
+// answered is told of what a service itself answers.
+func (s *stage) answered(c localaws.Call, body []byte) {
+	if c.Principal == "" || s.serving == nil || c.Write {
+		return
+	}
+	var page struct{ NextToken string }
+	if json.Unmarshal(body, &page) == nil { // what is not JSON is no list
+		s.serving.Next = page.NextToken
+	}
+}
+
 // meanwhile has somebody do something between two calls of a run.
 // It often concerns what the run is at.
 func (s *stage) meanwhile(r *record, what step) {
@@ -437,7 +461,7 @@ func (s *stage) invoke(r *record, payload string, faults []fault, order uint64, 
 		AwsRequestID: fmt.Sprintf("run-%d", s.runs)}), limit)
 	defer cancel()
 	r.Faults, r.States = map[string]int{}, []*state{s.look()}
-	p.run, p.faults, p.lasts, p.cancel, p.mute, p.calls, p.writes, p.old = r, faults, map[string]fault{}, cancel, false, 0, 0, map[string]func(*http.Request) *http.Response{}
+	p.run, p.faults, p.lasts, p.cancel, p.mute, p.calls, p.old = r, faults, map[string]fault{}, cancel, false, map[class]int{}, map[string]func(*http.Request) *http.Response{}
 	p.line, s.running = newLine(order), r
 	_, r.Err = p.handler.Invoke(ctx, []byte(payload))
 	p.line.close()

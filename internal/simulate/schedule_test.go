@@ -14,6 +14,7 @@ type schedule struct {
 	Rules    *rules
 	Controls []string // that are looked at; others would only take time
 	Accounts []string
+	Page     int // so many entries has a page of a list at most; 0 is no limit
 	Moves    []move
 	Broken   broken
 }
@@ -46,6 +47,7 @@ func newSchedule(seed uint64) *schedule {
 	if r.IntN(3) == 0 {
 		s.Accounts = some(r, everybody)
 	}
+	s.Page = pick([]int{0, 0, 1, 2, 3}, r.IntN(5))
 	deed := func() step {
 		for {
 			st := step{r.IntN(len(deeds)), r.IntN(60), r.IntN(60), r.IntN(60), r.IntN(60)}
@@ -69,10 +71,10 @@ func newSchedule(seed uint64) *schedule {
 		)
 		if r.IntN(2) == 0 { // somebody guards the group in the last moment
 			s.Moves = append(s.Moves, move{Kind: "sweep", Control: groups, Account: account, Time: 15 * time.Minute, Order: r.Uint64(), Faults: []fault{
-				{At: 1 + r.IntN(2), Write: true, Step: step{What: guarding, C: 3, D: 1 + 2*r.IntN(7)}},
+				{At: 1 + r.IntN(2), Among: aWrite, Step: step{What: guarding, C: 3, D: 1 + 2*r.IntN(7)}},
 			}})
 			if last := &s.Moves[len(s.Moves)-1]; r.IntN(2) == 0 { // and nothing is heard of it
-				last.Faults = append(last.Faults, fault{At: last.Faults[0].At, Write: true, Kind: r.IntN(len(kinds)), After: r.IntN(2) == 0, Step: deed()})
+				last.Faults = append(last.Faults, fault{At: last.Faults[0].At, Among: aWrite, Kind: r.IntN(len(kinds)), After: r.IntN(2) == 0, Step: deed()})
 			}
 		}
 	}
@@ -101,8 +103,11 @@ func newSchedule(seed uint64) *schedule {
 				if kinds[f.Kind].sound {
 					f.Lasts = once
 				}
-				if r.IntN(2) == 0 {
-					f.Write, f.At = true, 1+r.IntN(2)
+				switch n := r.IntN(8); {
+				case n < 4:
+					f.Among, f.At = aWrite, 1+r.IntN(2)
+				case n == 4 && s.Page > 0:
+					f.Among, f.At = aPage, 1+r.IntN(20)
 				}
 			}
 		}
@@ -160,7 +165,7 @@ func (s *schedule) shorten(fails func(*schedule) bool) *schedule {
 func (f fault) String() string {
 	when := map[bool]string{false: "before", true: "after"}[f.After]
 	lasts := map[lasting]string{once: "", operation: " and at all others of its operation", all: " and at everything from then on"}[f.Lasts]
-	what := map[bool]string{false: "call", true: "write"}[f.Write]
+	what := []string{"call", "write", "further page"}[f.Among]
 	return fmt.Sprintf("%s %s %d takes effect%s: %s", when, what, f.At, lasts, kinds[f.Kind].name)
 }
 

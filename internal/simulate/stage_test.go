@@ -89,7 +89,7 @@ func start() time.Time { return time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC) }
 
 // newStage builds the stage in a World, which was made outside the bubble because it
 // listens on loopback.
-func newStage(w *localaws.World, r *rules, b broken, folder string) (*stage, error) {
+func newStage(w *localaws.World, r *rules, page int, b broken, folder string) (*stage, error) {
 	if b.deployed != nil {
 		r = b.deployed(*r)
 	}
@@ -99,6 +99,8 @@ func newStage(w *localaws.World, r *rules, b broken, folder string) (*stage, err
 	}
 	s.proton = proton.New(w, s.events)
 	s.proton.SetQuota(1000)
+	s.proton.SetPageLimit(page)
+	s.artifact.SetPageLimit(page)
 	s.events.AddBus(hub, region, bus)
 	keep := func(events []eventbridge.Event) []eventbridge.Event {
 		s.mail = append(s.mail, events...)
@@ -107,6 +109,7 @@ func newStage(w *localaws.World, r *rules, b broken, folder string) (*stage, err
 	cloudtrail.New(w, s.artifact, s.events).Deliver(keep)
 	s.proton.Deliver(keep)
 	w.OnCall(s.heard)
+	w.OnAnswer(s.answered)
 	trust := sts.New(w)
 	for _, control := range controls {
 		own := w.Role(hub, "simulated-"+control)

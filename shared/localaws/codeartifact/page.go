@@ -18,6 +18,9 @@ func page[T interface{ key() string }](
 	if rq.MaxResults != nil {
 		size = *rq.MaxResults
 	}
+	if s.pageLimit > 0 {
+		size = min(size, s.pageLimit)
+	}
 	name := rq.list()
 	start := 0
 	if rq.NextToken != nil {

@@ -54,6 +54,15 @@ func TestPaging(t *testing.T) {
 			t.Errorf("got pages of %v", pages)
 		}
 	})
+	t.Run("a limit holds whatever the request asks for", func(t *testing.T) {
+		s.SetPageLimit(100)
+		defer s.SetPageLimit(0)
+		for size, want := range map[int32][]int{200: {100, 100, 50}, 90: {90, 90, 70}} {
+			if _, pages := walk(t, aws.Int32(size), nothing); !cmp.Equal(pages, want) {
+				t.Errorf("got pages of %v where %d were asked for", pages, size)
+			}
+		}
+	})
 	t.Run("what goes between two pages hides nothing else", func(t *testing.T) {
 		removed := false
 		found, _ := walk(t, aws.Int32(200), func() {

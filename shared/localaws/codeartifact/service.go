@@ -14,6 +14,7 @@ type Service struct {
 	patterns   map[string]*regexp.Regexp // by member name
 	quotas     Quotas
 	pageSize   int
+	pageLimit  int // 0 is none
 	// consistencyDelay is how far reads are behind when package groups come or go.
 	consistencyDelay time.Duration
 	formats          map[string]string // package format by connection name
@@ -70,6 +71,12 @@ func (s *Service) SetQuotas(q Quotas) {
 // 100 here until set.
 func (s *Service) SetPageSize(n int) {
 	s.world.Hold(func(time.Time) { s.pageSize = n })
+}
+
+// SetPageLimit sets how many items a page holds at most, also if the request asks for more: AWS may always send fewer. There
+// is no limit until set, and none at 0.
+func (s *Service) SetPageLimit(n int) {
+	s.world.Hold(func(time.Time) { s.pageLimit = n })
 }
 
 // SetConsistencyDelay sets for how long, by the World's clock, reads do not see that a package group was created or

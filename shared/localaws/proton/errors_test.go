@@ -159,6 +159,14 @@ func TestPaging(t *testing.T) {
 		_, pages := walk(t, nil, nothing)
 		lengths(t, pages, 60, 60, 30)
 	})
+	t.Run("a limit holds whatever the request asks for", func(t *testing.T) {
+		s.proton.SetPageLimit(60)
+		defer s.proton.SetPageLimit(0)
+		_, pages := walk(t, aws.Int32(100), nothing)
+		lengths(t, pages, 60, 60, 30)
+		_, pages = walk(t, aws.Int32(50), nothing)
+		lengths(t, pages, 50, 50, 50)
+	})
 	t.Run("a full last page has no token", func(t *testing.T) {
 		_, pages := walk(t, aws.Int32(75), nothing)
 		lengths(t, pages, 75, 75)

@@ -17,6 +17,9 @@ func page[T interface{ key() string }](s *Service, rq request, items []T) (page 
 	if rq.MaxResults != nil {
 		size = *rq.MaxResults
 	}
+	if s.pageLimit > 0 {
+		size = min(size, s.pageLimit)
+	}
 	name := rq.list()
 	if rq.NextToken != nil {
 		decoded, err := base64.StdEncoding.DecodeString(*rq.NextToken)

@@ -18,6 +18,7 @@ type Service struct {
 	patterns   map[string]*regexp.Regexp // by member name
 	quota      int
 	pageSize   int
+	pageLimit  int // 0 is none
 	unknowns   Unknowns
 
 	connections  []*connection // in the order of their ids, which is that of their requests
@@ -57,6 +58,12 @@ func (s *Service) SetQuota(n int) {
 // 100 here until set.
 func (s *Service) SetPageSize(n int) {
 	s.world.Hold(func(time.Time) { s.pageSize = n })
+}
+
+// SetPageLimit sets how many items a page holds at most, also if the request asks for more: AWS may always send fewer. There
+// is no limit until set, and none at 0.
+func (s *Service) SetPageLimit(n int) {
+	s.world.Hold(func(time.Time) { s.pageLimit = n })
 }
 
 // newID returns ids that ascend, so that the order of ids is that of creation.
