@@ -140,6 +140,13 @@ func TestTheJudgeSeesWhatIsBroken(t *testing.T) {
 		{"it says nothing of what it lost", nil, broken{line: func(line string) string {
 			return strings.ReplaceAll(line, `"status":"restore-needed"`, `"status":"applied"`)
 		}}, "and the outcome is", groups, nil},
+		{"it takes what another run did for its own", nil, broken{line: func(line string) string {
+			return strings.ReplaceAll(line, `"status":"already-done"`, `"status":"applied"`)
+		}}, "did nothing, and its outcome is that it was applied", groups, func(uint64) *schedule {
+			s := ripe()
+			s.Moves[len(s.Moves)-1].Faults = []fault{{At: 1, Among: aWrite, Kind: kindOf(anotherRun), Ahead: 1000, Beside: &s.Moves[len(s.Moves)-1]}}
+			return s
+		}},
 		{"it never acts", nil, broken{deployed: func(r rules) *rules { r.count = 10; r.share = 100; r.modes = map[string]string{}; return &r }}, "is asked for and never made", connections, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {

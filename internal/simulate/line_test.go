@@ -3,6 +3,7 @@ package simulate
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -100,10 +101,13 @@ type line struct {
 
 	mu      sync.Mutex
 	waiting []*turn
+	first   string // the run whose calls go before those of the others
+	ahead   int    // for so many more calls
 }
 
 type turn struct {
-	key   string // what is asked for; equal calls are all the same
+	run   string
+	key   string // what is asked for; equal calls of a run are all the same
 	again bool   // it was tried before
 	mine  chan struct{}
 }
@@ -122,8 +126,8 @@ func (l *line) close() {
 }
 
 // wait returns when it is the caller's turn, or its time is up.
-func (l *line) wait(ctx context.Context, key string, again bool) error {
-	t := &turn{key: key, again: again, mine: make(chan struct{})}
+func (l *line) wait(ctx context.Context, run, key string, again bool) error {
+	t := &turn{run: run, key: key, again: again, mine: make(chan struct{})}
 	l.mu.Lock()
 	l.waiting = append(l.waiting, t)
 	l.mu.Unlock()
@@ -140,6 +144,13 @@ func (l *line) wait(ctx context.Context, key string, again bool) error {
 		l.waiting = slices.DeleteFunc(l.waiting, func(o *turn) bool { return o == t })
 		return ctx.Err()
 	}
+}
+
+// prefer lets so many calls of a run go first.
+func (l *line) prefer(run string, calls int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.first, l.ahead = run, calls
 }
 
 func (l *line) serve() {
@@ -176,10 +187,14 @@ func (l *line) next() *turn {
 	if len(l.waiting) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(l.waiting, func(a, b *turn) int { return strings.Compare(a.key, b.key) })
-	i := l.rand.IntN(len(l.waiting))
-	t := l.waiting[i]
-	l.waiting = slices.Delete(l.waiting, i, i+1)
+	slices.SortStableFunc(l.waiting, func(a, b *turn) int { return cmp.Or(strings.Compare(a.run, b.run), strings.Compare(a.key, b.key)) })
+	may := l.waiting
+	if of := slices.DeleteFunc(slices.Clone(may), func(t *turn) bool { return t.run != l.first }); l.ahead > 0 && len(of) > 0 {
+		l.ahead--
+		may = of
+	}
+	t := may[l.rand.IntN(len(may))]
+	l.waiting = slices.DeleteFunc(l.waiting, func(o *turn) bool { return o == t })
 	return t
 }
 

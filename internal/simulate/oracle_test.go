@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -188,6 +189,7 @@ type figures struct {
 	Uncompared                                 int // of those: the answer was lost, which is said
 	Unsaid                                     int // of those: the run was killed, or its log failed, before it could say so
 	Refused                                    int // runs over the limit
+	Crossed                                    int // runs in which another run changed something
 	Faults                                     map[string]int
 	By                                         map[string]int // writes, by operation
 }
@@ -205,6 +207,7 @@ func (f *figures) add(o figures) {
 	f.Uncompared += o.Uncompared
 	f.Unsaid += o.Unsaid
 	f.Refused += o.Refused
+	f.Crossed += o.Crossed
 	if f.Faults == nil {
 		f.Faults = map[string]int{}
 	}
@@ -247,6 +250,9 @@ func judge(r *record) (bad []string, n figures) {
 	complain := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
 	if r.Killed {
 		n.Killed++
+	}
+	if r.Crossed {
+		n.Crossed++
 	}
 	sent := map[string]bool{}
 	for i, c := range r.Calls {
@@ -298,6 +304,7 @@ func judge(r *record) (bad []string, n figures) {
 		if outcome == nil && !r.Killed && !r.Mute {
 			complain("%s has no outcome", target)
 		}
+		bad = append(bad, r.told(c, outcome)...)
 		if l == 0 {
 			complain("%s was written and nothing was found before", target)
 			continue
@@ -320,6 +327,18 @@ func judge(r *record) (bad []string, n figures) {
 		}
 	}
 	return bad, n
+}
+
+// told says what is wrong with what an outcome says of the effect of a call.
+func (r *record) told(c *call, outcome *action) (bad []string) {
+	if outcome == nil {
+		return nil
+	}
+	gone := c.Operation == "DeletePackageGroup" || c.Operation == "DisassociateExternalConnection"
+	if gone && c.Effect == 0 && c.Sound && c.Status != http.StatusOK && outcome.Status == "applied" {
+		bad = append(bad, fmt.Sprintf("%s did nothing, and its outcome is that it was applied", c.target()))
+	}
+	return bad
 }
 
 // size is the most resources that a run can have looked at.

@@ -50,6 +50,7 @@ func play(t *testing.T, s *schedule) result {
 		if err != nil {
 			t.Fatal(err)
 		}
+		p.stage.open = p.open
 		for _, m := range s.Moves {
 			p.move(m)
 		}
@@ -84,23 +85,28 @@ func (p *player) move(m move) {
 	case "wait":
 		p.stage.world.Advance(time.Duration(m.Hours) * time.Hour)
 		p.tell("%d hours pass; it is %s", m.Hours, p.stage.world.Now().Format(time.DateTime))
-	case "sweep":
-		p.sweep(m)
-	case "event":
-		p.event(m)
+	default:
+		p.run(m)
 	}
+}
+
+// open says what a run is about, and its payload. It is nil if there is no event yet.
+func (p *player) open(m move) (*record, string) {
+	if m.Kind == "event" {
+		return p.event(m)
+	}
+	p.tell("sweep of %s in %s%s", m.Control, m.Account, faultsText(m))
+	return p.started(&record{Control: m.Control, Account: m.Account}, m), sweepPayload(m.Control, m.Account)
+}
+
+func (p *player) started(r *record, m move) *record {
+	r.Rules, r.Mode, r.Undo = p.schedule.Rules, p.schedule.Rules.modes[r.Control], m.Undo
+	return r
 }
 
 func sweepPayload(control, account string) string {
 	return fmt.Sprintf(`{"id":"1","source":"portcullis","detail-type":"Sweep Requested","account":%q,"region":%q,"detail":{"by":"schedule","account":%q,"region":%q,"control":%q}}`,
 		hub, region, account, region, control)
-}
-
-func (p *player) sweep(m move) *record {
-	p.tell("sweep of %s in %s%s", m.Control, m.Account, faultsText(m))
-	r := &record{Control: m.Control, Account: m.Account}
-	p.run(r, sweepPayload(m.Control, m.Account), m)
-	return r
 }
 
 func faultsText(m move) string {
@@ -114,10 +120,10 @@ func faultsText(m move) string {
 	return text + " (" + list(m.Faults) + ")"
 }
 
-// event delivers one of the events that were told so far.
-func (p *player) event(m move) {
+// event is the delivery of one of the events that were told so far.
+func (p *player) event(m move) (*record, string) {
 	if len(p.stage.mail) == 0 {
-		return
+		return nil, ""
 	}
 	e := pick(p.stage.mail, m.Event)
 	r := &record{Control: connections, Account: e.Account}
@@ -142,7 +148,7 @@ func (p *player) event(m move) {
 		r.Subject = fmt.Sprintf("repository/%v/%v ", detail.RequestParameters["domain"], detail.RequestParameters["repository"])
 	}
 	p.tell("event %s%s of %s is delivered%s", e.DetailType[:4], detail.EventName, e.Account, faultsText(m))
-	p.run(r, string(payload(e)), m)
+	return p.started(r, m), string(payload(e))
 }
 
 // payload is an event as a rule hands it over.
@@ -154,27 +160,37 @@ func payload(e eventbridge.Event) []byte {
 	return text
 }
 
-// run has a control run, and judges it.
-func (p *player) run(r *record, payload string, m move) {
-	r.Rules, r.Mode = p.schedule.Rules, p.schedule.Rules.modes[r.Control]
-	if err := p.stage.invoke(r, payload, m.Faults, m.Order, m.Time); err != nil {
+// run has a control run, and judges it, and the run that came beside it.
+func (p *player) run(m move) *record {
+	r, payload := p.open(m)
+	if r == nil {
+		return nil
+	}
+	both, err := p.stage.invoke(r, payload, m)
+	if err != nil {
 		p.t.Fatal(err)
 	}
-	bad, n := judge(r)
-	p.result.Figures.add(n)
-	p.journal(r)
-	p.complain(bad...)
-	if !r.Killed && !r.Mute {
-		p.complain(p.reported(r)...)
+	for _, r := range both {
+		bad, n := judge(r)
+		p.result.Figures.add(n)
+		p.journal(r)
+		p.complain(bad...)
+		if !r.Killed && !r.Mute {
+			p.complain(p.reported(r)...)
+		}
 	}
-	needed := slices.ContainsFunc(r.Lines, func(l said) bool { return l.Line.Outcome != nil && l.Line.Outcome.Status == "restore-needed" })
-	if (m.Undo || needed) && !r.Mute && n.Writes > 0 {
-		p.undo(r)
+	for _, r := range slices.Backward(both) {
+		needed := slices.ContainsFunc(r.Lines, func(l said) bool { return l.Line.Outcome != nil && l.Line.Outcome.Status == "restore-needed" })
+		if (r.Undo || needed) && !r.Mute {
+			p.undo(r)
+		}
 	}
+	return r
 }
 
 // journal takes down what a run did and found.
 func (p *player) journal(r *record) {
+	p.tell("  %s of %s:", r.Run, r.Control)
 	for _, c := range r.Calls {
 		if c.isWrite() {
 			p.tell("  %s", c.target())
@@ -210,7 +226,7 @@ func (p *player) reported(r *record) (bad []string) {
 			action
 			Run string
 		}
-		if e.DetailType == "Action Outcome" && json.Unmarshal(e.Detail, &a) == nil && a.Run == fmt.Sprintf("run-%d", p.stage.runs) {
+		if e.DetailType == "Action Outcome" && json.Unmarshal(e.Detail, &a) == nil && a.Run == r.Run {
 			there = append(there, a.action)
 		}
 	}
@@ -369,7 +385,7 @@ func (p *player) settle() {
 			refused := false
 			writes := 1
 			for range 6 {
-				r := p.sweep(move{Kind: "sweep", Control: control, Account: account, Time: 15 * time.Minute})
+				r := p.run(move{Kind: "sweep", Control: control, Account: account, Time: 15 * time.Minute})
 				writes = 0
 				for _, c := range r.Calls {
 					if c.isWrite() {

@@ -40,6 +40,9 @@ type fault struct {
 	After bool // the call took effect before
 	Lasts lasting
 	Step  step // what somebody does at that moment, if the kind is meanwhile
+
+	Beside *move // the other run that begins at that moment, if the kind is anotherRun
+	Ahead  int   // so many of its calls come before any other of this run
 }
 
 // class is what calls a fault counts.
@@ -70,6 +73,7 @@ type kind struct {
 
 const (
 	meanwhile    = "meanwhile"
+	anotherRun   = "another run"
 	betweenPages = "meanwhile, between two pages"
 	killed       = "killed"
 	hangs        = "hangs"
@@ -80,6 +84,7 @@ var kinds = []kind{
 	{name: meanwhile, sound: true}, // somebody is quicker
 	{name: meanwhile, sound: true},
 	{name: meanwhile, sound: true},
+	{name: anotherRun, sound: true},
 	{name: killed},
 	{name: killed},
 	{name: hangs},
@@ -169,11 +174,13 @@ func (s *stage) start(control string) (*process, error) {
 
 // record is all there is to know of one run.
 type record struct {
+	Run     string
 	Control string
 	Account string // the one that is looked at
 	Mode    string
 	Subject string // what the event is about; empty for a sweep
 	Rules   *rules
+	Undo    bool // somebody undoes what it did
 
 	Calls   []*call
 	Lines   []said
@@ -183,12 +190,14 @@ type record struct {
 	Err     error
 	Faults  map[string]int
 	Deeds   []string // what others did meanwhile
-	Outside []int    // the states that somebody else brought about
+	Outside []int    // the states that somebody else brought about, another run among them
+	Crossed bool     // another run changed something before it was over
 }
 
 // call is one call of a run, as it was served.
 type call struct {
 	localaws.Call
+	of     *record
 	Fault  string
 	Sound  bool // what came back is what the service said
 	Effect int  // the state that it brought about, or 0
@@ -266,7 +275,7 @@ func (p *process) RoundTrip(req *http.Request) (*http.Response, error) {
 	if p.isDead() {
 		return nil, errKilled
 	}
-	if err := p.line.wait(req.Context(), key, again); err != nil {
+	if err := p.stage.line.wait(req.Context(), p.run.Run, key, again); err != nil {
 		return nil, err
 	}
 	if p.isDead() {
@@ -277,22 +286,42 @@ func (p *process) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	c, met := p.next(req, key, again)
 	var f *fault
-	var after []step
-	for i, m := range met {
-		if kinds[m.Kind].name != meanwhile {
-			f = &met[i]
-			continue
+	run := p.run
+	happen := func(after bool) error {
+		for i, m := range met {
+			switch name := kinds[m.Kind].name; {
+			case name != meanwhile && name != anotherRun:
+				f = &met[i]
+			case m.After != after:
+			case name == anotherRun:
+				if !p.stage.begin(m) {
+					continue
+				}
+				run.Faults[name]++
+				// Once everything is at rest again, it is for the line to say who goes on.
+				if err := p.stage.line.wait(req.Context(), run.Run, key, again); err != nil {
+					return err
+				}
+				if p.isDead() {
+					return errKilled
+				}
+			default:
+				if m.Among == aPage {
+					name = betweenPages
+				}
+				run.Faults[name]++
+				p.stage.meanwhile(run, m.Step)
+			}
 		}
-		if m.After {
-			after = append(after, m.Step)
-		} else {
-			p.stage.meanwhile(p.run, m.Step)
-		}
-		p.run.Faults[map[bool]string{false: meanwhile, true: betweenPages}[m.Among == aPage]]++
+		return nil
 	}
+	if err := happen(false); err != nil {
+		return nil, err
+	}
+	c.Before = len(run.States) - 1
 	resp, err := p.meet(req, c, f)
-	for _, what := range after {
-		p.stage.meanwhile(p.run, what)
+	if lost := happen(true); lost != nil {
+		return nil, lost
 	}
 	return resp, err
 }
@@ -357,7 +386,7 @@ var writing = []string{
 func (p *process) next(req *http.Request, key string, again bool) (*call, []fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := &call{Sound: true, Before: len(p.run.States) - 1, Key: key}
+	c := &call{of: p.run, Sound: true, Before: len(p.run.States) - 1, Key: key}
 	p.run.Calls = append(p.run.Calls, c)
 	name := req.Method + req.URL.Path + req.Header.Get("X-Amz-Target")
 	writes := slices.Contains(writing, name)
@@ -408,8 +437,22 @@ func (s *stage) heard(c localaws.Call) {
 	}
 	s.serving.Call = c
 	if c.Changed && (c.Service == "codeartifact" || c.Service == "proton") {
-		s.running.States = append(s.running.States, s.look())
-		s.serving.Effect = len(s.running.States) - 1
+		s.changed(s.serving)
+	}
+}
+
+// changed takes down what is there now: for the run whose call did that, if it was one,
+// and for all others as what somebody else did.
+func (s *stage) changed(by *call) {
+	now := s.look()
+	for _, r := range s.running {
+		r.States = append(r.States, now)
+		if at := len(r.States) - 1; by != nil && by.of == r {
+			by.Effect = at
+		} else {
+			r.Outside = append(r.Outside, at)
+			r.Crossed = r.Crossed || by != nil
+		}
 	}
 }
 
@@ -442,40 +485,68 @@ func (s *stage) meanwhile(r *record, what step) {
 	}
 	r.Deeds = append(r.Deeds, what.do(s))
 	s.aim = ""
-	r.States = append(r.States, s.look())
-	r.Outside = append(r.Outside, len(r.States)-1)
+	s.changed(nil)
 }
 
-// invoke has a function run, in its process if it has one.
-func (s *stage) invoke(r *record, payload string, faults []fault, order uint64, limit time.Duration) error {
-	p := s.processes[r.Control]
-	if p == nil {
-		var err error
-		if p, err = s.start(r.Control); err != nil {
-			return err
-		}
-		s.processes[r.Control] = p
-	}
-	s.runs++
-	ctx, cancel := context.WithTimeout(lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{
-		AwsRequestID: fmt.Sprintf("run-%d", s.runs)}), limit)
-	defer cancel()
-	r.Faults, r.States = map[string]int{}, []*state{s.look()}
-	p.run, p.faults, p.lasts, p.cancel, p.mute, p.calls, p.old = r, faults, map[string]fault{}, cancel, false, map[class]int{}, map[string]func(*http.Request) *http.Response{}
-	p.line, s.running = newLine(order), r
-	_, r.Err = p.handler.Invoke(ctx, []byte(payload))
-	p.line.close()
-	p.mu.Lock()
-	p.run, s.running = nil, nil
-	p.mu.Unlock()
+// invoke has a function run, with the run that begins beside it if there is one.
+func (s *stage) invoke(r *record, payload string, m move) ([]*record, error) {
+	s.line, s.running, s.failed = newLine(m.Order), nil, nil
+	s.perform(r, payload, m, r.Control)
+	s.others.Wait()
+	s.line.close()
+	both := s.running
+	s.line, s.running = nil, nil
 	// A call for credentials outlives the run that needed it. Between runs it reaches
 	// nobody, and a minute later it has given up.
 	time.Sleep(time.Minute)
+	return both, s.failed
+}
+
+// begin lets another run begin, and says whether it did. It is in a process of its own,
+// and one run has one beside it at most.
+func (s *stage) begin(f fault) bool {
+	if len(s.running) > 1 {
+		return false
+	}
+	r, payload := s.open(*f.Beside)
+	if r == nil {
+		return false
+	}
+	s.others.Add(1)
+	s.line.prefer(fmt.Sprintf("run-%d", s.runs+1), f.Ahead)
+	go func() {
+		defer s.others.Done()
+		s.perform(r, payload, *f.Beside, r.Control+", beside another")
+	}()
+	return true
+}
+
+// perform has a function run in the process of that name, if there is one.
+func (s *stage) perform(r *record, payload string, m move, name string) {
+	s.runs++
+	r.Run = fmt.Sprintf("run-%d", s.runs)
+	r.Faults, r.States = map[string]int{}, []*state{s.look()}
+	s.running = append(s.running, r)
+	p := s.processes[name]
+	if p == nil {
+		var err error
+		if p, err = s.start(r.Control); err != nil {
+			s.failed = err
+			return
+		}
+		s.processes[name] = p
+	}
+	ctx, cancel := context.WithTimeout(lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: r.Run}), m.Time)
+	defer cancel()
+	p.run, p.faults, p.lasts, p.cancel, p.mute, p.calls, p.old = r, m.Faults, map[string]fault{}, cancel, false, map[class]int{}, map[string]func(*http.Request) *http.Response{}
+	_, r.Err = p.handler.Invoke(ctx, []byte(payload))
+	p.mu.Lock()
+	p.run = nil
+	p.mu.Unlock()
 	if r.Killed {
 		r.Err = errKilled
-		delete(s.processes, r.Control)
+		delete(s.processes, name)
 	}
-	return nil
 }
 
 // String is a call in a story.

@@ -78,6 +78,22 @@ func newSchedule(seed uint64) *schedule {
 			}
 		}
 	}
+	beside := func(of move) *move {
+		m := &move{Kind: "sweep", Control: of.Control, Account: of.Account, Time: 15 * time.Minute}
+		switch n := r.IntN(4); {
+		case n == 0 || of.Kind == "event" && n < 3:
+			m.Kind, m.Event, m.Time = "event", r.IntN(20), time.Minute
+		case n == 1 || of.Kind == "event":
+			m.Control, m.Account = pick(s.Controls, r.IntN(4)), pick(s.Accounts, r.IntN(6))
+		}
+		if r.IntN(3) == 0 {
+			m.Faults = []fault{{At: 1 + r.IntN(20), Kind: r.IntN(len(kinds)), After: r.IntN(2) == 0, Step: deed()}}
+			if r.IntN(2) == 0 {
+				m.Faults[0].Among, m.Faults[0].At = aWrite, 1
+			}
+		}
+		return m
+	}
 	for range 5 + r.IntN(7) {
 		m := move{Order: r.Uint64(), Time: 15 * time.Minute, Undo: r.IntN(4) == 0}
 		switch n := r.IntN(10); {
@@ -106,8 +122,17 @@ func newSchedule(seed uint64) *schedule {
 				switch n := r.IntN(8); {
 				case n < 4:
 					f.Among, f.At = aWrite, 1+r.IntN(2)
-				case n == 4 && s.Page > 0:
-					f.Among, f.At = aPage, 1+r.IntN(20)
+				case n < 6 && s.Page > 0:
+					f.Among, f.At = aPage, 1+r.IntN(8)
+					if n == 4 {
+						f.Kind, f.Lasts = 0, once
+					}
+				}
+				if r.IntN(8) == 0 {
+					f.Kind, f.Lasts = kindOf(anotherRun), once
+				}
+				if kinds[f.Kind].name == anotherRun {
+					f.Beside, f.Ahead = beside(m), pick([]int{0, 1000, 1 + r.IntN(20)}, r.IntN(3))
 				}
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -67,8 +68,12 @@ type stage struct {
 	runs      int
 	events    *eventbridge.Service
 
-	broken  broken // what is wrong with the program, to see whether the judge sees it
-	running *record
+	broken  broken                       // what is wrong with the program, to see whether the judge sees it
+	open    func(move) (*record, string) // what a run is about, and its payload; nil for none
+	line    *line
+	running []*record // the run that is under way, or was just now, and the one beside it
+	others  sync.WaitGroup
+	failed  error // why a run could not begin
 	serving *call
 	aim     string // ARN of what a run is at, while somebody is quicker; empty otherwise
 }
