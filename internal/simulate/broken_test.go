@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -16,6 +17,7 @@ type broken struct {
 	deployed func(r rules) *rules                // it goes by other rules than those it is judged by
 	answer   func(c *call, answer string) string // it understands an answer in another way
 	line     func(line string) string            // it writes down something else; "" is nothing
+	stale    bool                                // it goes by the policy that was deployed first
 	replay   bool                                // it remembers what it read, and does not read it again
 }
 
@@ -140,6 +142,15 @@ func TestTheJudgeSeesWhatIsBroken(t *testing.T) {
 		{"it says nothing of what it lost", nil, broken{line: func(line string) string {
 			return strings.ReplaceAll(line, `"status":"restore-needed"`, `"status":"applied"`)
 		}}, "and the outcome is", groups, nil},
+		{"it keeps to the policy that was there before", nil, broken{stale: true}, "although package-groups is in monitor mode", groups, func(uint64) *schedule {
+			s := ripe()
+			monitoring := *s.Rules
+			monitoring.modes = map[string]string{}
+			maps.Copy(monitoring.modes, s.Rules.modes)
+			monitoring.modes[groups] = "monitor"
+			s.Moves = slices.Insert(s.Moves, len(s.Moves)-1, move{Kind: "deploy", Rules: &monitoring})
+			return s
+		}},
 		{"it takes what another run did for its own", nil, broken{line: func(line string) string {
 			return strings.ReplaceAll(line, `"status":"already-done"`, `"status":"applied"`)
 		}}, "did nothing, and its outcome is that it was applied", groups, func(uint64) *schedule {

@@ -189,6 +189,7 @@ type figures struct {
 	Uncompared                                 int // of those: the answer was lost, which is said
 	Unsaid                                     int // of those: the run was killed, or its log failed, before it could say so
 	Refused                                    int // runs over the limit
+	Deployed                                   int // times that the policy changed
 	Crossed                                    int // runs in which another run changed something
 	Faults                                     map[string]int
 	By                                         map[string]int // writes, by operation
@@ -207,6 +208,7 @@ func (f *figures) add(o figures) {
 	f.Uncompared += o.Uncompared
 	f.Unsaid += o.Unsaid
 	f.Refused += o.Refused
+	f.Deployed += o.Deployed
 	f.Crossed += o.Crossed
 	if f.Faults == nil {
 		f.Faults = map[string]int{}

@@ -85,23 +85,31 @@ func (p *player) move(m move) {
 	case "wait":
 		p.stage.world.Advance(time.Duration(m.Hours) * time.Hour)
 		p.tell("%d hours pass; it is %s", m.Hours, p.stage.world.Now().Format(time.DateTime))
+	case "deploy":
+		p.deploy(m.Rules)
 	default:
 		p.run(m)
 	}
 }
 
+func (p *player) deploy(r *rules) {
+	if err := p.stage.deploy(r); err != nil {
+		p.t.Fatal(err)
+	}
+	p.tell("the stack is deployed anew, with modes %v, writers %v and the policy\n%s", r.modes, r.writers, r.yaml())
+	p.result.Figures.Deployed++
+}
+
 // open says what a run is about, and its payload. It is nil if there is no event yet.
 func (p *player) open(m move) (*record, string) {
+	if m.Rules != nil { // while another run is under way
+		p.deploy(m.Rules)
+	}
 	if m.Kind == "event" {
 		return p.event(m)
 	}
 	p.tell("sweep of %s in %s%s", m.Control, m.Account, faultsText(m))
-	return p.started(&record{Control: m.Control, Account: m.Account}, m), sweepPayload(m.Control, m.Account)
-}
-
-func (p *player) started(r *record, m move) *record {
-	r.Rules, r.Mode, r.Undo = p.schedule.Rules, p.schedule.Rules.modes[r.Control], m.Undo
-	return r
+	return &record{Control: m.Control, Account: m.Account, Undo: m.Undo}, sweepPayload(m.Control, m.Account)
 }
 
 func sweepPayload(control, account string) string {
@@ -126,7 +134,7 @@ func (p *player) event(m move) (*record, string) {
 		return nil, ""
 	}
 	e := pick(p.stage.mail, m.Event)
-	r := &record{Control: connections, Account: e.Account}
+	r := &record{Control: connections, Account: e.Account, Undo: m.Undo}
 	var detail struct {
 		EventName         string
 		RequestParameters map[string]any
@@ -148,7 +156,7 @@ func (p *player) event(m move) (*record, string) {
 		r.Subject = fmt.Sprintf("repository/%v/%v ", detail.RequestParameters["domain"], detail.RequestParameters["repository"])
 	}
 	p.tell("event %s%s of %s is delivered%s", e.DetailType[:4], detail.EventName, e.Account, faultsText(m))
-	return p.started(r, m), string(payload(e))
+	return r, string(payload(e))
 }
 
 // payload is an event as a rule hands it over.
@@ -403,11 +411,11 @@ func (p *player) settle() {
 			if writes > 0 {
 				p.complain(fmt.Sprintf("%s in %s does not come to rest", control, account))
 			}
-			if refused || !p.schedule.Rules.enforced(control, account) {
+			if refused || !p.stage.judged.enforced(control, account) {
 				continue
 			}
-			for target, w := range p.schedule.Rules.wishes(p.stage.look(), account, control) {
-				if w.must && p.schedule.Rules.covers(w) {
+			for target, w := range p.stage.judged.wishes(p.stage.look(), account, control) {
+				if w.must && p.stage.judged.covers(w) {
 					p.complain(fmt.Sprintf("%s is asked for and never made", target))
 				}
 			}

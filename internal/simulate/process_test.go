@@ -118,6 +118,7 @@ type invoker interface {
 // is killed.
 type process struct {
 	stage   *stage
+	judged  *rules // what its runs are judged by: the policy is the one that it started with
 	handler invoker
 	run     *record // the run that is under way
 
@@ -135,7 +136,7 @@ type process struct {
 
 // start starts a function. Everything that it sends goes by the process.
 func (s *stage) start(control string) (*process, error) {
-	p := &process{stage: s}
+	p := &process{stage: s, judged: s.judged}
 	env := s.environment(control)
 	getenv := func(name string) string { return env[name] }
 	var a *awsio.AWS
@@ -538,6 +539,7 @@ func (s *stage) perform(r *record, payload string, m move, name string) {
 	}
 	ctx, cancel := context.WithTimeout(lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: r.Run}), m.Time)
 	defer cancel()
+	r.Rules, r.Mode = p.judged, p.judged.modes[r.Control]
 	p.run, p.faults, p.lasts, p.cancel, p.mute, p.calls, p.old = r, m.Faults, map[string]fault{}, cancel, false, map[class]int{}, map[string]func(*http.Request) *http.Response{}
 	_, r.Err = p.handler.Invoke(ctx, []byte(payload))
 	p.mu.Lock()

@@ -106,6 +106,25 @@ func newRules(r *rand.Rand) *rules {
 	return p
 }
 
+// changed is the next deployment: with other modes, another policy, or both.
+func (p *rules) changed(r *rand.Rand) *rules {
+	next, other := *p, newRules(r)
+	which := 1 + r.IntN(3)
+	if which&1 != 0 {
+		next = *other
+		next.modes, next.writers = p.modes, p.writers
+	}
+	if which&2 != 0 {
+		next.modes, next.writers = other.modes, other.writers
+		for _, control := range controls { // from enforce to monitor, and back again
+			if p.modes[control] == "enforce" && r.IntN(2) == 0 {
+				next.modes[control] = "monitor"
+			}
+		}
+	}
+	return &next
+}
+
 func randomAllowance(r *rand.Rand) allowance {
 	a := allowance{
 		repositories: []string{pick([]string{"corp/store", "*/gate", "web/*", "lab/s*"}, r.IntN(4))},

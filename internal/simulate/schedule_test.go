@@ -22,9 +22,10 @@ type schedule struct {
 // A move is one thing that happens. It means something whatever came before, so a
 // schedule without some of its moves is a schedule.
 type move struct {
-	Kind    string // deed, wait, sweep or event
+	Kind    string // deed, wait, deploy, sweep or event
 	Step    step   // of a deed
 	Hours   int    // of a wait
+	Rules   *rules // of a deploy, or that are deployed just before a run that begins beside another one
 	Control string // of a sweep
 	Account string // of a sweep
 	Event   int    // of an event: which of those that were told; it may be delivered late, twice, or never
@@ -86,6 +87,10 @@ func newSchedule(seed uint64) *schedule {
 		case n == 1 || of.Kind == "event":
 			m.Control, m.Account = pick(s.Controls, r.IntN(4)), pick(s.Accounts, r.IntN(6))
 		}
+		if r.IntN(4) == 0 {
+			m.Rules = s.latest().changed(r)
+			m.Rules.writers = s.latest().writers // a role counts at once, also for the run that is under way
+		}
 		if r.IntN(3) == 0 {
 			m.Faults = []fault{{At: 1 + r.IntN(20), Kind: r.IntN(len(kinds)), After: r.IntN(2) == 0, Step: deed()}}
 			if r.IntN(2) == 0 {
@@ -96,12 +101,14 @@ func newSchedule(seed uint64) *schedule {
 	}
 	for range 5 + r.IntN(7) {
 		m := move{Order: r.Uint64(), Time: 15 * time.Minute, Undo: r.IntN(4) == 0}
-		switch n := r.IntN(10); {
-		case n < 2:
-			m = move{Kind: "deed", Step: deed()}
+		switch n := r.IntN(20); {
+		case n == 0:
+			m = move{Kind: "deploy", Rules: s.latest().changed(r)}
 		case n < 4:
-			m = move{Kind: "wait", Hours: pick([]int{1, 12, 200, 1 + int(s.Rules.minAge/time.Hour), 1 + int(s.Rules.grace/time.Hour), 1 + int(s.Rules.grace/time.Hour)}, r.IntN(6))}
+			m = move{Kind: "deed", Step: deed()}
 		case n < 8:
+			m = move{Kind: "wait", Hours: pick([]int{1, 12, 200, 1 + int(s.Rules.minAge/time.Hour), 1 + int(s.Rules.grace/time.Hour), 1 + int(s.Rules.grace/time.Hour)}, r.IntN(6))}
+		case n < 16:
 			m.Kind, m.Control, m.Account = "sweep", pick(s.Controls, r.IntN(4)), pick(s.Accounts, r.IntN(6))
 		default:
 			m.Kind, m.Event, m.Time = "event", r.IntN(20), time.Minute
@@ -139,6 +146,16 @@ func newSchedule(seed uint64) *schedule {
 		s.Moves = append(s.Moves, m)
 	}
 	return s
+}
+
+// latest is what is deployed after all moves so far.
+func (s *schedule) latest() *rules {
+	for _, m := range slices.Backward(s.Moves) {
+		if m.Kind == "deploy" {
+			return m.Rules
+		}
+	}
+	return s.Rules
 }
 
 // about says which control a deed concerns.

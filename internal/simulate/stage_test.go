@@ -58,7 +58,9 @@ type stage struct {
 	world    *localaws.World
 	artifact *codeartifact.Service
 	proton   *proton.Service
-	rules    *rules
+	trust    *sts.Service
+	rules    *rules // what is deployed
+	judged   *rules // what a run is judged by that begins in a new process
 	policy   string // path of the file
 
 	mail      []eventbridge.Event // events that were told, and may be delivered
@@ -95,12 +97,9 @@ func start() time.Time { return time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC) }
 // newStage builds the stage in a World, which was made outside the bubble because it
 // listens on loopback.
 func newStage(w *localaws.World, r *rules, page int, b broken, folder string) (*stage, error) {
-	if b.deployed != nil {
-		r = b.deployed(*r)
-	}
 	s := &stage{
-		world: w, artifact: codeartifact.New(w), events: eventbridge.New(w), rules: r, broken: b,
-		packages: map[home]bool{}, processes: map[string]*process{}, policy: filepath.Join(folder, "policy.yaml"),
+		world: w, artifact: codeartifact.New(w), events: eventbridge.New(w), broken: b,
+		packages: map[home]bool{}, policy: filepath.Join(folder, "policy.yaml"),
 	}
 	s.proton = proton.New(w, s.events)
 	s.proton.SetQuota(1000)
@@ -115,27 +114,42 @@ func newStage(w *localaws.World, r *rules, page int, b broken, folder string) (*
 	s.proton.Deliver(keep)
 	w.OnCall(s.heard)
 	w.OnAnswer(s.answered)
-	trust := sts.New(w)
-	for _, control := range controls {
-		own := w.Role(hub, "simulated-"+control)
-		for _, account := range everybody[1:] {
-			if r.writers[account] {
-				trust.Trust(w.Role(account, "simulated-"+control+"-write"), sts.Trust{Principals: []string{own.ARN()}, ExternalID: "an-external-id"})
-			}
-		}
-	}
+	s.trust = sts.New(w)
 	for _, account := range everybody[1:] {
 		var all []string
 		for _, control := range controls {
 			all = append(all, w.Role(hub, "simulated-"+control).ARN())
 		}
-		trust.Trust(w.Role(account, "simulated-read"), sts.Trust{Principals: all, ExternalID: "an-external-id"})
+		s.trust.Trust(w.Role(account, "simulated-read"), sts.Trust{Principals: all, ExternalID: "an-external-id"})
 	}
 	for _, account := range everybody {
 		d := s.artifact.AddDomain(account, region, domainOf[account])
 		d.AddRepository(repositories[2])
 	}
-	return s, os.WriteFile(s.policy, []byte(r.yaml()), 0o600)
+	return s, s.deploy(r)
+}
+
+// deploy deploys Portcullis, or deploys it anew. What ran before is not asked any more.
+func (s *stage) deploy(r *rules) error {
+	s.judged, s.processes = r, map[string]*process{}
+	if s.rules != nil && s.broken.stale {
+		return nil
+	}
+	if s.broken.deployed != nil {
+		r = s.broken.deployed(*r)
+	}
+	s.rules = r
+	for _, control := range controls {
+		own := s.world.Role(hub, "simulated-"+control)
+		for _, account := range everybody[1:] {
+			write := sts.Trust{ExternalID: "an-external-id"}
+			if r.writers[account] {
+				write.Principals = []string{own.ARN()}
+			}
+			s.trust.Trust(s.world.Role(account, "simulated-"+control+"-write"), write)
+		}
+	}
+	return os.WriteFile(s.policy, []byte(r.yaml()), 0o600)
 }
 
 // environment is what a deployment gives to a function.
