@@ -322,8 +322,27 @@ func TestSomebodyElseDisconnectsAtTheSameMoment(t *testing.T) {
 	app := s.repo("app", "public:npmjs")
 	s.World.Inject(localaws.Fault{Operation: "DisassociateExternalConnection", Kind: localaws.Meanwhile(func() { app.Connect() })})
 	s.Sweep()
-	if got := s.outcomes()["corp/app public:npmjs"]; got != "already-done gone" {
+	if got := s.outcomes()["corp/app public:npmjs"]; got != "already-done refused" {
 		t.Errorf("outcome %q", got)
+	}
+}
+
+// AWS refuses what it has done. The outcome must not say that somebody else was at
+// work, and it has its undo.
+func TestARefusalAfterTheEffectIsNotTakenForTheWorkOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"ResourceNotFoundException", "ConflictException", "ValidationException"} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, "enforce", everything)
+			s.repo("app", "public:npmjs")
+			s.World.Inject(localaws.Fault{Operation: "DisassociateExternalConnection", When: localaws.After, Kind: localaws.Fail(400, code, "no")})
+			s.Sweep()
+			s.wantWrites(inCorp)
+			if got := s.outcomes()["corp/app public:npmjs"]; got != "already-done refused" {
+				t.Errorf("outcome %q", got)
+			}
+		})
 	}
 }
 

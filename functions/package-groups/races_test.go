@@ -141,7 +141,9 @@ func TestADeletionIsAttemptedOnceAndThenLookedAt(t *testing.T) {
 		{"connection lost before the effect", always(localaws.Reset()), localaws.Before, "failed unverified", "still listed", true},
 		{"throttling", always(localaws.Fail(429, "ThrottlingException", "slow down")), localaws.Before, "failed refused", "", true},
 		{"access denied", always(localaws.Fail(403, "AccessDeniedException", "no")), localaws.Before, "failed refused", "", true},
-		{"conflict", always(localaws.Fail(409, "ConflictException", "busy")), localaws.Before, "failed refused", "", true},
+		{"conflict", always(localaws.Fail(409, "ConflictException", "busy")), localaws.Before, "failed unverified", "still listed", true},
+		{"no such group, although it was there", always(localaws.Fail(404, "ResourceNotFoundException", "no")), localaws.After, "already-done refused", "what was deleted could not be compared", false},
+		{"a conflict, although it was done", always(localaws.Fail(409, "ConflictException", "busy")), localaws.After, "already-done refused", "what was deleted could not be compared", false},
 		{"an answer that says nothing", always(localaws.Body(200, `{}`)), localaws.After, "applied unverified", "does not say what it deleted", false},
 		{"an answer of another group", always(localaws.Body(200, other)), localaws.After, "restore-needed changed-meanwhile", `AWS says that it deleted "/npm/other/*"`, true},
 		{"it is made anew when it is gone", remade, localaws.After, "applied verified", "", false},
@@ -199,14 +201,25 @@ func TestADeletionThatCannotBeSeenIsUnverified(t *testing.T) {
 	}
 }
 
-// The answer is lost, and so is the comparison; what came in is found even so.
+// The answer is lost, or refuses what was done, and so there is no comparison; what
+// came in is found even so.
 func TestAPackageThatCameInIsFoundThoughTheAnswerIsLost(t *testing.T) {
 	t.Parallel()
+	for name, answer := range map[string]localaws.Kind{"lost": localaws.Reset(), "refused": localaws.Fail(404, "ResourceNotFoundException", "no")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			aPackageThatCameInIsFound(t, answer)
+		})
+	}
+}
+
+func aPackageThatCameInIsFound(t *testing.T, answer localaws.Kind) {
+	t.Helper()
 	s := newStage(t, "enforce", rules)
 	g := s.ripe("/npm/*")
 	// The second of these is the second reading's look into the group.
 	s.World.Inject(localaws.Fault{Operation: "ListAssociatedPackages", Skip: 1, Times: 1, When: localaws.After, Kind: localaws.Meanwhile(func() { s.corp.AddPackage("repo", "npm", "", "lodash") })})
-	s.World.Inject(localaws.Fault{Operation: "DeletePackageGroup", Kind: localaws.Reset(), When: localaws.After})
+	s.World.Inject(localaws.Fault{Operation: "DeletePackageGroup", Kind: answer, When: localaws.After})
 	if _, err := s.Invoke(endtoend.Sweep); err == nil {
 		t.Error("no error")
 	}

@@ -224,8 +224,8 @@ func TestSomebodyElseActsAtTheSameMoment(t *testing.T) {
 		outcome         string
 		status          proton.Status
 	}{
-		{"and rejects it", reject, func(_ *stage, c proton.Connection) { c.SetStatus(proton.Rejected) }, "already-done gone", proton.Rejected},
-		{"and withdraws it", reject, func(_ *stage, c proton.Connection) { c.Remove() }, "already-done gone", ""},
+		{"and rejects it", reject, func(_ *stage, c proton.Connection) { c.SetStatus(proton.Rejected) }, "already-done refused", proton.Rejected},
+		{"and withdraws it", reject, func(_ *stage, c proton.Connection) { c.Remove() }, "already-done refused", ""},
 		{"and takes it into use", reject, func(s *stage, c proton.Connection) {
 			c.SetStatus(proton.Connected)
 			s.proton.AddEnvironment(home, region, "shop").Connect(c)

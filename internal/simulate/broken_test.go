@@ -142,6 +142,13 @@ func TestTheJudgeSeesWhatIsBroken(t *testing.T) {
 		{"it says nothing of what it lost", nil, broken{line: func(line string) string {
 			return strings.ReplaceAll(line, `"status":"restore-needed"`, `"status":"applied"`)
 		}}, "and the outcome is", groups, nil},
+		{"it takes what AWS refused for what others did", nil, broken{line: func(line string) string {
+			return strings.ReplaceAll(line, `"status":"already-done","code":"refused"`, `"status":"already-done","code":"gone"`)
+		}}, "is not one to undo", groups, func(uint64) *schedule {
+			s := ripe()
+			s.Moves[len(s.Moves)-1].Faults = []fault{{At: 1, Among: aWrite, Kind: kindOf("not found, although it was done")}}
+			return s
+		}},
 		{"it keeps to the policy that was there before", nil, broken{stale: true}, "although package-groups is in monitor mode", groups, func(uint64) *schedule {
 			s := ripe()
 			monitoring := *s.Rules

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"portcullis/internal/undo"
+	"portcullis/shared/control"
 	"portcullis/shared/localaws/codeartifact"
 	"portcullis/shared/localaws/proton"
 )
@@ -339,6 +341,10 @@ func (r *record) told(c *call, outcome *action) (bad []string) {
 	gone := c.Operation == "DeletePackageGroup" || c.Operation == "DisassociateExternalConnection"
 	if gone && c.Effect == 0 && c.Sound && c.Status != http.StatusOK && outcome.Status == "applied" {
 		bad = append(bad, fmt.Sprintf("%s did nothing, and its outcome is that it was applied", c.target()))
+	}
+	done, _ := undo.Outcome{Status: control.Status(outcome.Status), Code: outcome.Code}.Done()
+	if c.Effect > 0 && !done && !slices.ContainsFunc(r.Outside, func(at int) bool { return at > c.Effect }) {
+		bad = append(bad, fmt.Sprintf("%s was carried out, and its outcome %s %s is not one to undo: %s", c.target(), outcome.Status, outcome.Code, outcome.Detail))
 	}
 	return bad
 }

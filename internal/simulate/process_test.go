@@ -69,6 +69,7 @@ type kind struct {
 	sound bool // the answer is what the service said
 
 	refusal bool // AWS says that it did nothing, so it did nothing
+	late    bool // AWS says that it did nothing, and did it
 }
 
 const (
@@ -106,6 +107,9 @@ var kinds = []kind{
 	{name: "credentials expired", of: localaws.Fail(403, "ExpiredTokenException", "The security token included in the request is expired"), refusal: true},
 	{name: "not found", of: localaws.Fail(404, "ResourceNotFoundException", "no"), refusal: true},
 	{name: "conflict", of: localaws.Fail(409, "ConflictException", "busy"), refusal: true},
+	{name: "not found, although it was done", of: localaws.Fail(404, "ResourceNotFoundException", "no"), late: true},
+	{name: "conflict, although it was done", of: localaws.Fail(409, "ConflictException", "busy"), late: true},
+	{name: "not valid, although it was done", of: localaws.Fail(400, "ValidationException", "no"), late: true},
 	{name: "no date", of: localaws.NoDate(), sound: true},
 }
 
@@ -350,7 +354,7 @@ func (p *process) meet(req *http.Request, c *call, f *fault) (*http.Response, er
 		return p.serve(req, c)
 	}
 	when := localaws.Before
-	if f.After && !k.refusal {
+	if f.After && !k.refusal || k.late {
 		when = localaws.After
 	}
 	injected := p.stage.world.Inject(localaws.Fault{Times: 1, When: when, Kind: k.of})

@@ -135,6 +135,9 @@ func newSchedule(seed uint64) *schedule {
 						f.Kind, f.Lasts = 0, once
 					}
 				}
+				if kinds[f.Kind].late {
+					f.Among, f.At, f.Lasts = aWrite, 1+r.IntN(2), once
+				}
 				if r.IntN(8) == 0 {
 					f.Kind, f.Lasts = kindOf(anotherRun), once
 				}

@@ -15,6 +15,8 @@ func (o Outcome) Done() (done bool, unsure string) {
 		return true, ""
 	case o.Status == Intended:
 		return true, "only the intent is on record, so it may not have been done at all"
+	case o.Status == control.AlreadyDone && o.Code == "refused":
+		return true, "AWS refused it and yet it was done, most likely by somebody else"
 	case o.Status == control.Failed && o.Code == "unverified":
 		return true, "it is not known whether it was done"
 	default:

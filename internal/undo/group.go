@@ -223,7 +223,7 @@ func (g *group) write(ctx context.Context, api Writer, operation string) error {
 			in.Description = &g.create.Description
 		}
 		_, err := api.CreatePackageGroup(ctx, in)
-		g.made = awsio.Answer(err) != control.Refused
+		g.made = mayHaveDone(awsio.Answer(err))
 		return err
 	}
 	modes := map[string]types.PackageGroupOriginRestrictionMode{}

@@ -233,6 +233,29 @@ func TestAChangedRecordIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhatMayHaveBeenDoneCanBeUndone(t *testing.T) {
+	for _, row := range []struct {
+		status control.Status
+		code   string
+		done   bool
+		sure   bool
+	}{
+		{control.Applied, "verified", true, true},
+		{control.RestoreNeeded, "changed-meanwhile", true, true},
+		{undo.Intended, "", true, false},
+		{control.Failed, "unverified", true, false},
+		{control.Failed, "refused", false, true},
+		{control.AlreadyDone, "refused", true, false},
+		{control.AlreadyDone, "gone", false, true},
+		{control.Withheld, "monitor", false, true},
+	} {
+		done, unsure := undo.Outcome{Status: row.status, Code: row.code}.Done()
+		if done != row.done || (unsure == "") != row.sure {
+			t.Errorf("%s %s: done %v, unsure %q", row.status, row.code, done, unsure)
+		}
+	}
+}
+
 func TestTheNewestOutcomeOfAResourceIsTaken(t *testing.T) {
 	made := func(resource, id string, status control.Status, hour int) undo.Outcome {
 		o := undo.Outcome{ID: id, Resource: resource, Status: status, Run: fmt.Sprint("run", hour)}

@@ -164,12 +164,18 @@ func (a *Actor) Recheck(ctx context.Context, action control.Action) control.Plan
 func (a *Actor) Write(ctx context.Context, action control.Action) (control.Answer, error) {
 	err := a.of.resource.write(ctx, a.write, action.Call.Operation)
 	answer := awsio.Answer(err)
-	a.begun = answer != control.Refused
+	a.begun = mayHaveDone(answer)
 	if err != nil {
 		_, reason := awsio.Failure(ctx, "calling "+action.Call.Operation, err)
 		err = errors.New(reason)
 	}
 	return answer, err
+}
+
+// mayHaveDone tells whether a call may have had its effect. An objection of AWS is
+// taken for a refusal here: what was there before is nothing that this undo made.
+func mayHaveDone(answer control.Answer) bool {
+	return answer == control.Accepted || answer == control.Lost
 }
 
 // Verify looks until the effect of the call shows, or the time is up.

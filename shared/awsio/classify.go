@@ -128,8 +128,9 @@ func (m malformed) Error() string { return m.what }
 // and the answer lacks what it must have. What says what is wrong with it.
 func ErrMalformed(what string) error { return malformed{what} }
 
-// Answer tells how much the error of a write says about its effect. Only a
-// refusal that AWS itself put into words is taken as proof that nothing
+// Answer tells how much the error of a write says about its effect. Only what AWS
+// itself put into words is taken for more than a lost answer, and only where it
+// turned the request away without looking at the state is it proof that nothing
 // happened.
 func Answer(err error) control.Answer {
 	if err == nil {
@@ -143,8 +144,10 @@ func Answer(err error) control.Answer {
 		return control.Lost
 	}
 	switch byCode[api.ErrorCode()] {
-	case Denied, Credentials, NotFound, Conflict, Invalid, Throttled:
+	case Denied, Credentials, Throttled:
 		return control.Refused
+	case NotFound, Conflict, Invalid:
+		return control.Objected
 	default:
 		return control.Lost
 	}

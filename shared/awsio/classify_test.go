@@ -130,9 +130,9 @@ func TestAnswer(t *testing.T) {
 		{"accepted where there is no error", nil, control.Accepted},
 		{"refused where access was denied", answered(403, &types.AccessDeniedException{}), control.Refused},
 		{"refused where the credentials were not accepted", answered(403, code("ExpiredTokenException")), control.Refused},
-		{"refused where there is no such connection", answered(404, &types.ResourceNotFoundException{}), control.Refused},
-		{"refused where the state moved", answered(409, &types.ConflictException{}), control.Refused},
-		{"refused where the request was wrong", answered(400, &types.ValidationException{}), control.Refused},
+		{"objected where there is no such connection", answered(404, &types.ResourceNotFoundException{}), control.Objected},
+		{"objected where the state moved", answered(409, &types.ConflictException{}), control.Objected},
+		{"objected where the request was wrong", answered(400, &types.ValidationException{}), control.Objected},
 		{"refused where it was throttled", answered(429, &types.ThrottlingException{}), control.Refused},
 		{"refused where it was never sent", fmt.Errorf("calling DeleteDomain: %w", ErrReadOnly), control.Refused},
 

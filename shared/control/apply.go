@@ -40,7 +40,8 @@ type Answer int
 // The answers.
 const (
 	Lost     Answer = iota // no usable answer: the write may or may not have happened
-	Refused                // AWS said that it did nothing
+	Refused                // AWS turned the request away, and did nothing
+	Objected               // AWS said that the state is not one in which it can be done: gone, in conflict or not valid
 	Accepted               // AWS said that it did it
 )
 
@@ -175,7 +176,12 @@ func recheck(ctx context.Context, a Action, actor Actor) (Action, *Outcome) {
 //	---------+----------------------------+-----------------------+------------------------
 //	accepted | applied, verified          | failed, no-effect     | applied, unverified
 //	refused  | already-done, gone         | failed, refused       | failed, refused
+//	objected | already-done, refused      | failed, refused       | failed, unverified
 //	lost     | applied, answer-lost       | failed, answer-lost   | failed, unverified
+//
+// AWS objects as well to a request that comes twice, by whatever stands between
+// here and its data, although it was carried out the first time. So an objection
+// does not settle who did it.
 func judge(answer Answer, err error, done bool, unseen error) (Status, string, string) {
 	switch {
 	case answer == Accepted && unseen != nil:
@@ -186,7 +192,11 @@ func judge(answer Answer, err error, done bool, unseen error) (Status, string, s
 		return Failed, "no-effect", "AWS accepted the call, but a look after it found nothing changed"
 	case answer == Refused && unseen == nil && done:
 		return AlreadyDone, "gone", fmt.Sprintf("somebody else was first: %v", err)
-	case answer == Refused:
+	case answer == Objected && unseen == nil && done:
+		return AlreadyDone, "refused", fmt.Sprintf("AWS refused the call, and a look after it found the effect: somebody else was first, or the call was carried out all the same: %v", err)
+	case answer == Objected && unseen != nil:
+		return Failed, "unverified", fmt.Sprintf("AWS refused the call (%v), but the look after it failed (%v), so it is not certain that nothing was changed", err, unseen)
+	case answer == Refused || answer == Objected:
 		return Failed, "refused", fmt.Sprintf("AWS refused the call and nothing was changed: %v", err)
 	case unseen != nil:
 		return Failed, "unverified", fmt.Sprintf("the call may have taken effect: its answer was lost (%v), and so was the look after it (%v)", err, unseen)

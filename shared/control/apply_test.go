@@ -171,6 +171,9 @@ func TestApplyConcludesFromTheAnswerAndTheLook(t *testing.T) {
 		{"refused, done", control.Refused, refusal, true, nil, control.AlreadyDone, "gone"},
 		{"refused, not done", control.Refused, refusal, false, nil, control.Failed, "refused"},
 		{"refused, could not look", control.Refused, refusal, false, trouble, control.Failed, "refused"},
+		{"objected, done", control.Objected, refusal, true, nil, control.AlreadyDone, "refused"},
+		{"objected, not done", control.Objected, refusal, false, nil, control.Failed, "refused"},
+		{"objected, could not look", control.Objected, refusal, false, trouble, control.Failed, "unverified"},
 		{"lost, done", control.Lost, refusal, true, nil, control.Applied, "answer-lost"},
 		{"lost, not done", control.Lost, refusal, false, nil, control.Failed, "answer-lost"},
 		{"lost, could not look", control.Lost, refusal, false, trouble, control.Failed, "unverified"},
@@ -178,6 +181,7 @@ func TestApplyConcludesFromTheAnswerAndTheLook(t *testing.T) {
 		// A look that failed says nothing, whatever else it returned.
 		{"accepted, done and could not look", control.Accepted, nil, true, trouble, control.Applied, "unverified"},
 		{"refused, done and could not look", control.Refused, refusal, true, trouble, control.Failed, "refused"},
+		{"objected, done and could not look", control.Objected, refusal, true, trouble, control.Failed, "unverified"},
 		{"lost, done and could not look", control.Lost, refusal, true, trouble, control.Failed, "unverified"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -145,7 +145,7 @@ type Status string
 const (
 	Applied     Status = "applied"      // written by this run
 	Withheld    Status = "withheld"     // not written, on purpose
-	AlreadyDone Status = "already-done" // somebody else was first
+	AlreadyDone Status = "already-done" // done, and by somebody else as far as AWS says
 	Failed      Status = "failed"       // tried, and not seen to be done
 
 	// RestoreNeeded means that it was done, and that something went with it which
