@@ -17,8 +17,9 @@ type broken struct {
 	deployed func(r rules) *rules                // it goes by other rules than those it is judged by
 	answer   func(c *call, answer string) string // it understands an answer in another way
 	line     func(line string) string            // it writes down something else; "" is nothing
-	stale    bool                                // it goes by the policy that was deployed first
-	replay   bool                                // it remembers what it read, and does not read it again
+	reply    func(reply []byte, err error) ([]byte, error)
+	stale    bool // it goes by the policy that was deployed first
+	replay   bool // it remembers what it read, and does not read it again
 }
 
 // change makes of an answer what a broken program makes of it.
@@ -149,6 +150,15 @@ func TestTheJudgeSeesWhatIsBroken(t *testing.T) {
 			s.Moves[len(s.Moves)-1].Faults = []fault{{At: 1, Among: aWrite, Kind: kindOf("not found, although it was done")}}
 			return s
 		}},
+		{"it takes off the queue what it did not judge", nil, broken{reply: func([]byte, error) ([]byte, error) { return []byte(`{"batchItemFailures":[]}`), nil }},
+			"was taken off the queue", origins, func(uint64) *schedule { return told(fault{At: 1, Kind: kindOf("access denied"), Lasts: operation}) }},
+		{"it takes off the queue what it cannot read", nil, broken{reply: func([]byte, error) ([]byte, error) { return []byte(`{"batchItemFailures":[]}`), nil }},
+			"cannot be read, and was taken off the queue", origins, func(uint64) *schedule { return told() }},
+		{"it takes what is open for guarded", nil, broken{answer: func(_ *call, answer string) string {
+			return strings.ReplaceAll(answer, `"effectiveMode":"ALLOW"`, `"effectiveMode":"BLOCK"`)
+		}}, "was found compliant, which it never was", origins, func(uint64) *schedule { return told() }},
+		{"it passes over a guard", nil, broken{deployed: func(r rules) *rules { r.guards = nil; return &r }},
+			"was not judged", origins, func(uint64) *schedule { return told() }},
 		{"it keeps to the policy that was there before", nil, broken{stale: true}, "although package-groups is in monitor mode", groups, func(uint64) *schedule {
 			s := ripe()
 			monitoring := *s.Rules
@@ -207,6 +217,19 @@ func ripe(before ...move) *schedule {
 		s.Moves = append(s.Moves, move{Kind: "wait", Hours: 2}, move{Kind: "sweep", Control: groups, Account: hub, Time: 15 * time.Minute})
 	}
 	s.Rules = everywhere(*s.Rules)
+	return s
+}
+
+// told is a schedule in which a group is made in a domain with a guard, and
+// package-origins is told of it, with a message that cannot be read.
+func told(faults ...fault) *schedule {
+	s := ripe()
+	s.Controls = []string{origins}
+	s.Rules.guards = []guard{{"pkg:npm/lodash", pkg{"npm", "", "lodash"}, "corp", ""}}
+	s.Moves = []move{
+		{Kind: "deed", Step: step{What: guarding - 4, B: 2, D: 1}},
+		{Kind: "queue", Event: 14, Time: time.Minute, Faults: faults},
+	}
 	return s
 }
 

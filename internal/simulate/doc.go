@@ -18,6 +18,7 @@
 //	process_test.go   one run of a control, and the record of it
 //	stage_test.go     the accounts, and the people in them
 //	state_test.go     what is there at a moment
+//	queue_test.go     the queue of package-origins, and what guards a package
 //	rules_test.go     a policy, as the file and as what it means
 //	oracle_test.go    what the rules ask for, and what is wrong with a run
 //	schedule_test.go  schedules, and how to shorten one

@@ -191,6 +191,7 @@ type figures struct {
 	Uncompared                                 int // of those: the answer was lost, which is said
 	Unsaid                                     int // of those: the run was killed, or its log failed, before it could say so
 	Refused                                    int // runs over the limit
+	Taken, Back                                int // messages of the queue: taken off, sent back
 	Deployed                                   int // times that the policy changed
 	Crossed                                    int // runs in which another run changed something
 	Faults                                     map[string]int
@@ -210,6 +211,8 @@ func (f *figures) add(o figures) {
 	f.Uncompared += o.Uncompared
 	f.Unsaid += o.Unsaid
 	f.Refused += o.Refused
+	f.Taken += o.Taken
+	f.Back += o.Back
 	f.Deployed += o.Deployed
 	f.Crossed += o.Crossed
 	if f.Faults == nil {
@@ -315,6 +318,9 @@ func judge(r *record) (bad []string, n figures) {
 		}
 		bad = append(bad, r.askedFor(i, r.Lines[l-1].At, target, &n)...)
 		bad = append(bad, r.loosened(c, r.Lines[l-1].At, outcome, &n)...)
+	}
+	if r.Control == origins {
+		bad = append(bad, r.misjudged()...)
 	}
 	if most := r.Rules.most(r.size()); n.Writes > most {
 		complain("%d writes were made, and the limit is %d", n.Writes, most)

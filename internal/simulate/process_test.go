@@ -186,6 +186,8 @@ type record struct {
 	Subject string // what the event is about; empty for a sweep
 	Rules   *rules
 	Undo    bool // somebody undoes what it did
+	Batch   []message
+	Reply   []byte
 
 	Calls   []*call
 	Lines   []said
@@ -223,7 +225,7 @@ type logLine struct {
 	Msg     string `json:"message"`
 	Action  *action
 	Outcome *action
-	Finding *struct{ ID, Resource, Verdict, Code, Reason string }
+	Finding *struct{ ID, Account, Resource, Subject, Verdict, Code, Reason string }
 	Summary *summary
 	Detail  *action
 }
@@ -510,7 +512,7 @@ func (s *stage) invoke(r *record, payload string, m move) ([]*record, error) {
 // begin lets another run begin, and says whether it did. It is in a process of its own,
 // and one run has one beside it at most.
 func (s *stage) begin(f fault) bool {
-	if len(s.running) > 1 {
+	if f.Beside == nil || len(s.running) > 1 {
 		return false
 	}
 	r, payload := s.open(*f.Beside)
@@ -545,7 +547,10 @@ func (s *stage) perform(r *record, payload string, m move, name string) {
 	defer cancel()
 	r.Rules, r.Mode = p.judged, p.judged.modes[r.Control]
 	p.run, p.faults, p.lasts, p.cancel, p.mute, p.calls, p.old = r, m.Faults, map[string]fault{}, cancel, false, map[class]int{}, map[string]func(*http.Request) *http.Response{}
-	_, r.Err = p.handler.Invoke(ctx, []byte(payload))
+	r.Reply, r.Err = p.handler.Invoke(ctx, []byte(payload))
+	if s.broken.reply != nil {
+		r.Reply, r.Err = s.broken.reply(r.Reply, r.Err)
+	}
 	p.mu.Lock()
 	p.run = nil
 	p.mu.Unlock()

@@ -88,12 +88,12 @@ func newRules(r *rand.Rand) *rules {
 	if one(4) {
 		p.keep = []string{pick([]string{"/npm/acme/*", "/npm/acme**", "/maven/*"}, r.IntN(3))}
 	}
-	for range r.IntN(2) {
-		p.guards = append(p.guards, pick([]guard{
+	for _, i := range r.Perm(3)[:r.IntN(3)] {
+		p.guards = append(p.guards, []guard{
 			{"pkg:npm/%40acme/ui", pkg{"npm", "acme", "ui"}, "*", ""},
 			{"pkg:npm/lodash", pkg{"npm", "", "lodash"}, "corp", ""},
 			{"pkg:maven/com.acme/core", pkg{"maven", "com.acme", "core"}, "w*", "/maven/com.acme/*"},
-		}, r.IntN(3)))
+		}[i])
 	}
 	for range r.IntN(3) {
 		p.approve = append(p.approve, randomApproval(r))

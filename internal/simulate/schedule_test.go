@@ -22,13 +22,13 @@ type schedule struct {
 // A move is one thing that happens. It means something whatever came before, so a
 // schedule without some of its moves is a schedule.
 type move struct {
-	Kind    string // deed, wait, deploy, sweep or event
+	Kind    string // deed, wait, deploy, sweep, event or queue
 	Step    step   // of a deed
 	Hours   int    // of a wait
 	Rules   *rules // of a deploy, or that are deployed just before a run that begins beside another one
 	Control string // of a sweep
 	Account string // of a sweep
-	Event   int    // of an event: which of those that were told; it may be delivered late, twice, or never
+	Event   int    // of an event: which of those that were told; it may be delivered late, twice, or never. Of a queue: how the batch is made up
 	Faults  []fault
 	Order   uint64        // in which order calls are served that are made side by side
 	Time    time.Duration // until the deadline
@@ -44,6 +44,9 @@ func newSchedule(seed uint64) *schedule {
 		slices.Sort(s.Controls)
 		s.Controls = slices.Compact(s.Controls)
 	}
+	if r.IntN(6) == 0 && !slices.Contains(s.Controls, origins) {
+		s.Controls = append(s.Controls, origins)
+	}
 	s.Accounts = []string{pick(everybody, r.IntN(3))}
 	if r.IntN(3) == 0 {
 		s.Accounts = some(r, everybody)
@@ -52,11 +55,33 @@ func newSchedule(seed uint64) *schedule {
 	deed := func() step {
 		for {
 			st := step{r.IntN(len(deeds)), r.IntN(60), r.IntN(60), r.IntN(60), r.IntN(60)}
-			if slices.Contains(s.Controls, about(st.What)) {
+			if of := about(st.What); slices.Contains(s.Controls, of) || of == groups && slices.Contains(s.Controls, origins) {
 				st.A = slices.Index(everybody, pick(s.Accounts, st.A)) + 3*(st.A/3)
 				return st
 			}
 		}
+	}
+	beside := func(of move) *move {
+		m := &move{Kind: "sweep", Control: of.Control, Account: of.Account, Time: 15 * time.Minute}
+		switch n := r.IntN(4); {
+		case of.Kind == "queue":
+			m.Control, m.Account = pick(s.Controls, r.IntN(4)), pick(s.Accounts, r.IntN(6))
+		case n == 0 || of.Kind == "event" && n < 3:
+			m.Kind, m.Event, m.Time = "event", r.IntN(20), time.Minute
+		case n == 1 || of.Kind == "event":
+			m.Control, m.Account = pick(s.Controls, r.IntN(4)), pick(s.Accounts, r.IntN(6))
+		}
+		if r.IntN(4) == 0 {
+			m.Rules = s.latest().changed(r)
+			m.Rules.writers = s.latest().writers // a role counts at once, also for the run that is under way
+		}
+		if r.IntN(3) == 0 {
+			m.Faults = []fault{{At: 1 + r.IntN(20), Kind: r.IntN(len(kinds)), After: r.IntN(2) == 0, Step: deed()}}
+			if r.IntN(2) == 0 {
+				m.Faults[0].Among, m.Faults[0].At = aWrite, 1
+			}
+		}
+		return m
 	}
 	for range 3 + r.IntN(6) {
 		s.Moves = append(s.Moves, move{Kind: "deed", Step: deed()})
@@ -75,29 +100,9 @@ func newSchedule(seed uint64) *schedule {
 				{At: 1 + r.IntN(2), Among: aWrite, Step: step{What: guarding, C: 3, D: 1 + 2*r.IntN(7)}},
 			}})
 			if last := &s.Moves[len(s.Moves)-1]; r.IntN(2) == 0 { // and nothing is heard of it
-				last.Faults = append(last.Faults, fault{At: last.Faults[0].At, Among: aWrite, Kind: r.IntN(len(kinds)), After: r.IntN(2) == 0, Step: deed()})
+				last.Faults = append(last.Faults, fault{At: last.Faults[0].At, Among: aWrite, Kind: r.IntN(len(kinds)), After: r.IntN(2) == 0, Step: deed(), Beside: beside(*last), Ahead: 1000})
 			}
 		}
-	}
-	beside := func(of move) *move {
-		m := &move{Kind: "sweep", Control: of.Control, Account: of.Account, Time: 15 * time.Minute}
-		switch n := r.IntN(4); {
-		case n == 0 || of.Kind == "event" && n < 3:
-			m.Kind, m.Event, m.Time = "event", r.IntN(20), time.Minute
-		case n == 1 || of.Kind == "event":
-			m.Control, m.Account = pick(s.Controls, r.IntN(4)), pick(s.Accounts, r.IntN(6))
-		}
-		if r.IntN(4) == 0 {
-			m.Rules = s.latest().changed(r)
-			m.Rules.writers = s.latest().writers // a role counts at once, also for the run that is under way
-		}
-		if r.IntN(3) == 0 {
-			m.Faults = []fault{{At: 1 + r.IntN(20), Kind: r.IntN(len(kinds)), After: r.IntN(2) == 0, Step: deed()}}
-			if r.IntN(2) == 0 {
-				m.Faults[0].Among, m.Faults[0].At = aWrite, 1
-			}
-		}
-		return m
 	}
 	for range 5 + r.IntN(7) {
 		m := move{Order: r.Uint64(), Time: 15 * time.Minute, Undo: r.IntN(4) == 0}
@@ -113,7 +118,10 @@ func newSchedule(seed uint64) *schedule {
 		default:
 			m.Kind, m.Event, m.Time = "event", r.IntN(20), time.Minute
 		}
-		if m.Kind == "sweep" || m.Kind == "event" {
+		if (m.Kind == "event" || m.Kind == "sweep" && m.Control == origins) && slices.Contains(s.Controls, origins) && r.IntN(2) == 0 {
+			m.Kind, m.Event, m.Time = "queue", r.IntN(60), time.Minute
+		}
+		if m.Kind == "sweep" || m.Kind == "event" || m.Kind == "queue" {
 			if r.IntN(12) == 0 {
 				m.Time = time.Duration(20+r.IntN(40)) * time.Second
 			}

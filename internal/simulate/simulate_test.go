@@ -92,7 +92,7 @@ func gist(complaint string) string {
 func (f figures) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d seeds, %d runs, %d calls, %d writes; %d runs killed, %d over the limit, %d undone\n", f.Seeds, f.Runs, f.Calls, f.Writes, f.Killed, f.Refused, f.Undone)
-	fmt.Fprintf(&b, "runs in which another run changed something: %d; changes of the policy: %d\n", f.Crossed, f.Deployed)
+	fmt.Fprintf(&b, "runs in which another run changed something: %d; changes of the policy: %d; messages taken off the queue: %d, sent back: %d\n", f.Crossed, f.Deployed, f.Taken, f.Back)
 	fmt.Fprintf(&b, "writes that nothing asked for any more at the instant they took effect: %d\n", f.LastMoment)
 	fmt.Fprintf(&b, "restrictions set in the last moment that went with a deletion: %d; said and restored: %d, said to be not comparable: %d, killed before it could say: %d\n", f.Loosened, f.Restored, f.Uncompared, f.Unsaid)
 	for i, counts := range []map[string]int{f.By, f.Faults} {

@@ -64,6 +64,8 @@ type stage struct {
 	policy   string // path of the file
 
 	mail      []eventbridge.Event // events that were told, and may be delivered
+	queue     []message           // of package-origins
+	handled   []message           // what it took off; it may come again
 	packages  map[home]bool
 	requests  []*request
 	processes map[string]*process
@@ -108,6 +110,7 @@ func newStage(w *localaws.World, r *rules, page int, b broken, folder string) (*
 	s.events.AddBus(hub, region, bus)
 	keep := func(events []eventbridge.Event) []eventbridge.Event {
 		s.mail = append(s.mail, events...)
+		s.enqueue(events)
 		return nil
 	}
 	cloudtrail.New(w, s.artifact, s.events).Deliver(keep)
@@ -162,6 +165,7 @@ func (s *stage) environment(control string) map[string]string {
 		"ROLE_ARN":        s.world.Role(hub, "simulated-"+control).ARN(),
 		"MEMBER_ACCOUNTS": web + "," + lab, "MEMBER_ROLES": "simulated", "EXTERNAL_ID": "an-external-id",
 		"READS_PER_SECOND": "0", "WRITES_PER_SECOND": "0",
+		"AWS_LAMBDA_LOG_LEVEL": map[bool]string{true: "DEBUG"}[control == origins], // else it is silent about what is guarded
 	}
 }
 
@@ -401,7 +405,13 @@ func (s *stage) group(st step) codeartifact.PackageGroup {
 
 func addGroup(s *stage, st step) string {
 	g := s.domain(st.account()).PackageGroup(pick(patterns, st.B))
-	g.Add()
+	if st.D%2 == 0 {
+		g.Add()
+	} else if _, err := s.packagesAPI(st.account()).CreatePackageGroup(context.Background(), &sdk.CreatePackageGroupInput{
+		Domain: aws.String(domainOf[st.account()]), PackageGroup: &g.Pattern,
+	}); err != nil {
+		return "somebody tries to make " + g.ARN()
+	}
 	return g.ARN() + " is made"
 }
 
@@ -425,6 +435,11 @@ func setMode(s *stage, st step) string {
 		} else {
 			g.SetMode(r, mode)
 		}
+	}
+	if st.C%2 == 0 { // a call that CloudTrail tells of
+		_, _ = s.packagesAPI(g.Domain.Owner).UpdatePackageGroup(context.Background(), &sdk.UpdatePackageGroupInput{ // which may be gone
+			Domain: &g.Domain.Name, PackageGroup: &g.Pattern, Description: aws.String("changed"),
+		})
 	}
 	return fmt.Sprintf("%v of %s are set to %s", which, g.ARN(), mode)
 }
