@@ -224,7 +224,12 @@ func (p *player) journal(r *record) {
 			p.tell("  outcome of %s: %s %s (%s)", o.Resource, o.Status, o.Code, o.Detail)
 			p.result.Journal = append(p.result.Journal, o.Resource+" "+o.Status+" "+o.Code)
 		case l.Line.Finding != nil:
-			p.result.Journal = append(p.result.Journal, l.Line.Finding.Resource+" "+l.Line.Finding.Verdict+" "+l.Line.Finding.Code)
+			f := l.Line.Finding
+			code := f.Code
+			if f.Verdict == "undetermined" { // whether the time ended in a call or between two is random
+				code = ""
+			}
+			p.result.Journal = append(p.result.Journal, f.Resource+" "+f.Verdict+" "+code)
 		}
 	}
 	if r.Err != nil {
