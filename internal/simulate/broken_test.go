@@ -159,6 +159,9 @@ func TestTheJudgeSeesWhatIsBroken(t *testing.T) {
 		}}, "was found compliant, which it never was", origins, func(uint64) *schedule { return told() }},
 		{"it passes over a guard", nil, broken{deployed: func(r rules) *rules { r.guards = nil; return &r }},
 			"was not judged", origins, func(uint64) *schedule { return told() }},
+		{"it takes what it could not read again for gone", nil, broken{line: func(line string) string {
+			return strings.ReplaceAll(line, `"status":"withheld","code":"undetermined"`, `"status":"already-done","code":"gone"`)
+		}}, "was told to be gone, which it never was", groups, failing("access denied")},
 		{"it keeps to the policy that was there before", nil, broken{stale: true}, "although package-groups is in monitor mode", groups, func(uint64) *schedule {
 			s := ripe()
 			monitoring := *s.Rules

@@ -317,7 +317,7 @@ func judge(r *record) (bad []string, n figures) {
 			continue
 		}
 		bad = append(bad, r.askedFor(i, r.Lines[l-1].At, target, &n)...)
-		bad = append(bad, r.loosened(c, r.Lines[l-1].At, outcome, &n)...)
+		bad = append(bad, r.loosened(c, max(r.lastTree(r.Lines[l-1].At, i), r.Lines[l-1].At), outcome, &n)...)
 	}
 	if r.Control == origins {
 		bad = append(bad, r.misjudged()...)
@@ -328,6 +328,9 @@ func judge(r *record) (bad []string, n figures) {
 	for _, l := range r.Lines {
 		if strings.HasPrefix(l.Line.Msg, "unreadable") {
 			complain("a line of the log is no JSON: %s", l.Text)
+		}
+		if o := l.Line.Outcome; o != nil && o.Status == "already-done" && o.Code == "gone" && r.Faults["not found"] == 0 && !slices.ContainsFunc(r.States, o.gone) {
+			complain("%s was told to be gone, which it never was", o.Resource)
 		}
 		if s := l.Line.Summary; s != nil && s.LimitExceeded {
 			n.Refused++
@@ -353,6 +356,24 @@ func (r *record) told(c *call, outcome *action) (bad []string) {
 		bad = append(bad, fmt.Sprintf("%s was carried out, and its outcome %s %s is not one to undo: %s", c.target(), outcome.Status, outcome.Code, outcome.Detail))
 	}
 	return bad
+}
+
+// gone says whether what an action is about is not there.
+func (a *action) gone(st *state) bool {
+	switch a.Call.Service {
+	case "proton":
+		_, there := st.requests[a.Resource[strings.LastIndex(a.Resource, "/")+1:]]
+		return !there
+	case "codeartifact":
+		for _, d := range st.domains {
+			for _, g := range d.groups {
+				if g.arn == a.Resource {
+					return false
+				}
+			}
+		}
+	}
+	return !slices.Contains(st.repositories[a.Resource].connections, a.Subject)
 }
 
 // size is the most resources that a run can have looked at.
@@ -409,6 +430,9 @@ func (r *record) askedFor(i, again int, target string, n *figures) (bad []string
 	if missing := r.unread(r.Calls[again:i], c, false); missing != "" {
 		complain("%s was written after a second reading that lacks %s", target, missing)
 	}
+	if c.Operation == "DeletePackageGroup" && r.lastTree(again, i) < 0 {
+		complain("%s was written, and the groups were not what was read last", target)
+	}
 	last := c.Before
 	if c.Effect > 0 {
 		last = c.Effect - 1
@@ -428,6 +452,21 @@ func (r *record) askedFor(i, again int, target string, n *figures) (bad []string
 	}
 	complain("%s was written, and nothing asks for it", target)
 	return bad
+}
+
+// lastTree is the call with which the last reading of a second one began, that of
+// index again to i, if that was a reading of all groups; -1 if it was of anything else.
+func (r *record) lastTree(again, i int) int {
+	for at := i - 1; at >= again; at-- {
+		switch c := r.Calls[at]; {
+		case c.Service != "codeartifact":
+		case c.Operation != "ListPackageGroups":
+			return -1
+		case c.Input["nextToken"] == nil:
+			return at
+		}
+	}
+	return -1
 }
 
 // unread says which read that a write rests on is not among the calls, or was not
