@@ -127,7 +127,6 @@ type process struct {
 	run     *record // the run that is under way
 
 	mu     sync.Mutex
-	line   *line
 	faults []fault
 	lasts  map[string]fault // by operation, or "" for all
 	calls  map[class]int
@@ -279,13 +278,16 @@ func (p *process) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.isDead() {
+	run := p.underWay()
+	if run == nil {
 		return nil, errKilled
 	}
-	if err := p.stage.line.wait(req.Context(), p.run.Run, key, again); err != nil {
+	line := p.stage.line
+	if err := line.wait(req.Context(), run.Run, key, again); err != nil {
 		return nil, err
 	}
-	if p.isDead() {
+	defer line.rest()
+	if p.underWay() != run {
 		return nil, errKilled
 	}
 	if answer := p.old[key]; answer != nil && p.stage.broken.replay {
@@ -293,7 +295,6 @@ func (p *process) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	c, met := p.next(req, key, again)
 	var f *fault
-	run := p.run
 	happen := func(after bool) error {
 		for i, m := range met {
 			switch name := kinds[m.Kind].name; {
@@ -306,10 +307,10 @@ func (p *process) RoundTrip(req *http.Request) (*http.Response, error) {
 				}
 				run.Faults[name]++
 				// Once everything is at rest again, it is for the line to say who goes on.
-				if err := p.stage.line.wait(req.Context(), run.Run, key, again); err != nil {
+				if err := line.wait(req.Context(), run.Run, key, again); err != nil {
 					return err
 				}
-				if p.isDead() {
+				if p.underWay() != run {
 					return errKilled
 				}
 			default:
@@ -376,10 +377,14 @@ func (p *process) lose(req *http.Request, k kind) error {
 	return errKilled
 }
 
-func (p *process) isDead() bool {
+// underWay is the run that is served; nil if the process is not there any more.
+func (p *process) underWay() *record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.dead || p.run == nil
+	if p.dead {
+		return nil
+	}
+	return p.run
 }
 
 // writing is the calls that write.
@@ -546,7 +551,9 @@ func (s *stage) perform(r *record, payload string, m move, name string) {
 	ctx, cancel := context.WithTimeout(lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: r.Run}), m.Time)
 	defer cancel()
 	r.Rules, r.Mode = p.judged, p.judged.modes[r.Control]
+	p.mu.Lock()
 	p.run, p.faults, p.lasts, p.cancel, p.mute, p.calls, p.old = r, m.Faults, map[string]fault{}, cancel, false, map[class]int{}, map[string]func(*http.Request) *http.Response{}
+	p.mu.Unlock()
 	r.Reply, r.Err = p.handler.Invoke(ctx, []byte(payload))
 	if s.broken.reply != nil {
 		r.Reply, r.Err = s.broken.reply(r.Reply, r.Err)

@@ -205,6 +205,16 @@ func (s *schedule) shorten(fails func(*schedule) bool) *schedule {
 				moves[i].Faults = slices.Delete(slices.Clone(moves[i].Faults), j, j+1)
 				shorter = try(moves) || shorter
 			}
+			for j, f := range best.Moves[i].Faults {
+				if f.Beside == nil || f.Beside.Faults == nil && f.Beside.Rules == nil {
+					continue
+				}
+				moves, plain := slices.Clone(best.Moves), *f.Beside
+				plain.Faults, plain.Rules = nil, nil
+				moves[i].Faults = slices.Clone(moves[i].Faults)
+				moves[i].Faults[j].Beside = &plain
+				shorter = try(moves) || shorter
+			}
 			if best.Moves[i].Undo {
 				moves := slices.Clone(best.Moves)
 				moves[i].Undo = false
