@@ -9,7 +9,8 @@
 // their HTTP client sends; what is under that client is a transport into a local
 // AWS in this process. Time is that of a synctest bubble, so a wait of 45 seconds
 // costs nothing, and one call is served at a time, in an order that the seed
-// chooses, so a seed gives the same story every time.
+// chooses, so a seed gives the same story every time. That is also so where a second
+// run begins beside the first: the calls of both stand in one line.
 //
 // The judge was written from docs/controls.md, apart from the code that decides.
 // It knows the state of the local AWS at every moment, and looks at every write.

@@ -305,7 +305,7 @@ func TestWritesAreMadeOnce(t *testing.T) {
 		{"after half an answer", truncated, Malformed, control.Lost},
 		{"after a page in place of an answer", answer(200, page), Malformed, control.Lost},
 		{"after access was denied", fault(403, "AccessDeniedException"), Denied, control.Refused},
-		{"after a conflict", fault(409, "ConflictException"), Conflict, control.Refused},
+		{"after a conflict", fault(409, "ConflictException"), Conflict, control.Objected},
 		{"and work", works(), Other, control.Accepted},
 	}
 	underBothRetrySettings(t, func(t *testing.T) {
