@@ -207,6 +207,32 @@ func TestTheJudgeSeesWhatIsBroken(t *testing.T) {
 	}
 }
 
+// A program cannot be broken from here so that it reads in another order.
+func TestTheGroupsAreToBeReadLast(t *testing.T) {
+	for _, row := range []struct {
+		read string // before the write, an operation for each letter
+		want int
+	}{
+		{"gtpg", 3}, {"gtpgn", 3}, {"gtpgs", 3}, {"gntgnn", 3}, {"gtp", -1}, {"gpgt", -1}, {"tpn", -1}, {"", -1},
+	} {
+		r := &record{}
+		for _, letter := range row.read {
+			c := &call{}
+			c.Service, c.Operation = "codeartifact", map[rune]string{'g': "ListPackageGroups", 'n': "ListPackageGroups", 't': "ListTagsForResource", 'p': "ListAssociatedPackages"}[letter]
+			switch letter {
+			case 'n':
+				c.Input = map[string]any{"nextToken": "x"}
+			case 's':
+				c.Service = "sts"
+			}
+			r.Calls = append(r.Calls, c)
+		}
+		if got := r.lastTree(0, len(r.Calls)); got != row.want {
+			t.Errorf("%s: the last reading of the groups began at %d, want %d", row.read, got, row.want)
+		}
+	}
+}
+
 var furtherPage = regexp.MustCompile(`,?"nextToken":"[^"]*"`)
 
 // ripe is a schedule in which an empty group is marked, and deleted a day later.
