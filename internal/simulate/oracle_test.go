@@ -329,7 +329,8 @@ func judge(r *record) (bad []string, n figures) {
 		if strings.HasPrefix(l.Line.Msg, "unreadable") {
 			complain("a line of the log is no JSON: %s", l.Text)
 		}
-		if o := l.Line.Outcome; o != nil && o.Status == "already-done" && o.Code == "gone" && r.Faults["not found"] == 0 && !slices.ContainsFunc(r.States, o.gone) {
+		if o := l.Line.Outcome; o != nil && o.Status == "already-done" && o.Code == "gone" && r.Faults["not found"] == 0 &&
+			!slices.ContainsFunc(r.Calls, func(c *call) bool { return c.isWrite() && strings.Contains(c.target(), o.Resource) }) && !slices.ContainsFunc(r.States, o.gone) {
 			complain("%s was told to be gone, which it never was", o.Resource)
 		}
 		if s := l.Line.Summary; s != nil && s.LimitExceeded {
