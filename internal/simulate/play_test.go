@@ -18,6 +18,7 @@ import (
 
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/eventbridge"
+	"portcullis/shared/localaws/witness"
 )
 
 // result is what came of a schedule.
@@ -36,6 +37,7 @@ func play(t *testing.T, s *schedule) result {
 		t.Fatal(err)
 	}
 	defer w.Close()
+	answers := witness.Of(w)
 	// The first request makes what all others share, which must not belong to the bubble.
 	first, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:1/", nil)
 	if err != nil {
@@ -57,6 +59,9 @@ func play(t *testing.T, s *schedule) result {
 		}
 		p.settle()
 	})
+	for _, problem := range answers.Problems() {
+		res.Bad = append(res.Bad, "the small AWS is not like AWS: "+problem)
+	}
 	res.Figures.Seeds = 1
 	return res
 }
