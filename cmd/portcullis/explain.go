@@ -88,7 +88,7 @@ func (e *explainCommand) run(c *cobra.Command, name string) error {
 	}
 	var explanation explain.Explanation
 	if e.estate != "" {
-		explanation, err = e.saved(rules, resource)
+		explanation, err = e.saved(c, rules, resource)
 	} else {
 		explanation, err = e.look(c, rules, resource)
 	}
@@ -125,8 +125,8 @@ func (e *explainCommand) settle(c *cobra.Command, r *explain.Resource) error {
 	return nil
 }
 
-func (e *explainCommand) saved(rules *policy.Policy, r explain.Resource) (explain.Explanation, error) {
-	estate, err := loadEstate(e.estate)
+func (e *explainCommand) saved(c *cobra.Command, rules *policy.Policy, r explain.Resource) (explain.Explanation, error) {
+	estate, err := loadEstate(c, e.estate)
 	if err != nil {
 		return explain.Explanation{}, err
 	}

@@ -217,17 +217,9 @@ func status(v control.Verdict) error {
 	}
 }
 
-// interrupted is the error of a run that a person has stopped, or else err.
-func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return errors.New("interrupted; nothing was changed")
-	}
-	return err
-}
-
 // loadPolicy reads a policy, and tells what is probably not meant in it.
 func loadPolicy(c *cobra.Command, file string) (*policy.Policy, error) {
-	p, err := policy.Load(file)
+	p, err := readPolicy(c, file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no policy %s; name one with --policy", file)
 	}

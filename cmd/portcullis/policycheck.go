@@ -33,7 +33,7 @@ that ` + "`portcullis plan --save`" + ` kept. Warnings do not change the exit st
 }
 
 func checkPolicy(c *cobra.Command, file, estate string) error {
-	p, err := policy.Load(file)
+	p, err := readPolicy(c, file)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func checkPolicy(c *cobra.Command, file, estate string) error {
 		fmt.Fprintln(c.ErrOrStderr(), "warning:", warning)
 	}
 	if estate != "" {
-		e, err := loadEstate(estate)
+		e, err := loadEstate(c, estate)
 		if err != nil {
 			return err
 		}

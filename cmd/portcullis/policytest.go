@@ -60,11 +60,11 @@ could not do its work; 2 something changes.`,
 }
 
 func runCases(c *cobra.Command, file, cases string, all bool) error {
-	p, err := policy.Load(file)
+	p, err := readPolicy(c, file)
 	if err != nil {
 		return err
 	}
-	list, err := policy.LoadCases(cases)
+	list, err := reading(c, func() (*policy.Cases, error) { return policy.LoadCases(cases) })
 	if err != nil {
 		return err
 	}
@@ -82,15 +82,15 @@ func runCases(c *cobra.Command, file, cases string, all bool) error {
 }
 
 func comparePolicies(c *cobra.Command, file, against, estate string) error {
-	before, err := policy.Load(against)
+	before, err := readPolicy(c, against)
 	if err != nil {
 		return err
 	}
-	after, err := policy.Load(file)
+	after, err := readPolicy(c, file)
 	if err != nil {
 		return err
 	}
-	e, err := loadEstate(estate)
+	e, err := loadEstate(c, estate)
 	if err != nil {
 		return err
 	}

@@ -153,7 +153,7 @@ func (u *undoCommand) run(c *cobra.Command, files []string) error {
 func (u *undoCommand) read(c *cobra.Command, files []string) (present.Undo, error) {
 	var all []undo.Outcome
 	for _, file := range files {
-		data, err := slurp(c, file)
+		data, err := reading(c, func() ([]byte, error) { return slurp(c, file) })
 		if err != nil {
 			return present.Undo{}, err
 		}
