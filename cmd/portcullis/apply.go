@@ -102,7 +102,7 @@ func (a *applyCommand) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	only := patterns(a.only)
-	if err := matched(all, only); err != nil {
+	if err := matched(all, only, "nothing was changed"); err != nil {
 		return err
 	}
 	result := present.Result{Account: login.Account, PolicyFile: a.policy, PolicyHash: rules.Hash}

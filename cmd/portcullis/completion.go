@@ -15,7 +15,7 @@ and options of portcullis.`,
 		Example: `  source <(portcullis completion bash)
   portcullis completion zsh > "${fpath[1]}/_portcullis"
   portcullis completion fish > ~/.config/fish/completions/portcullis.fish`,
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args:      takes(1, 1, "one SHELL", "name bash, zsh, fish or powershell"),
 		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
 		RunE: func(c *cobra.Command, args []string) error {
 			root, out := c.Root(), c.OutOrStdout()
@@ -29,7 +29,7 @@ and options of portcullis.`,
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(out)
 			default:
-				return fmt.Errorf("there is no completion for %s", args[0])
+				return misused(c, fmt.Errorf("there is no completion for %.40q; name bash, zsh, fish or powershell", args[0]))
 			}
 		},
 	}

@@ -64,7 +64,7 @@ unknown, 1 the command could not do its work.`,
 		Example: `  portcullis doctor
   portcullis doctor --stack portcullis-dev --region eu-west-1 --region us-east-1
   portcullis doctor --profile audit --output json`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0, "no argument", "name the stack with --stack, and a Region with --region"),
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c) },
 	}
 	d.aws.add(c, regionsToLookAt)

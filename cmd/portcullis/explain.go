@@ -54,7 +54,7 @@ Exit status: 0 compliant, waived or not judged, 2 violation, 3 undetermined,
   portcullis explain 'corp:/npm/acme/*' --output json
   portcullis explain pkg:npm/%40acme/ui --profile audit --region eu-west-1
   portcullis explain corp/web --estate estate.json --policy proposal.yaml`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, 1, "one RESOURCE", "name one, such as corp/npm-store, in quotes if it has a * in it"),
 		RunE: func(c *cobra.Command, args []string) error { return e.run(c, args[0]) },
 	}
 	e.aws.add(c, "the Region that the resource is in")

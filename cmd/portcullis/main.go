@@ -119,6 +119,25 @@ func everyCommand(c *cobra.Command) []*cobra.Command {
 	return all
 }
 
+// takes holds a command to a number of arguments, of which most < 0 is no end. It says
+// what they are, and what to do instead.
+func takes(least, most int, what, instead string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		given := fmt.Sprintf("%d were given", len(args))
+		switch len(args) {
+		case 0:
+			given = "none was given"
+		case 1:
+			given = fmt.Sprintf("%.40q was given", args[0])
+		}
+		if len(args) < least || most >= 0 && len(args) > most {
+			name := strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
+			return fmt.Errorf("%s takes %s, and %s; %s", name, what, given, instead)
+		}
+		return nil
+	}
+}
+
 // misused is the error of a command line that was not understood.
 func misused(c *cobra.Command, err error) error {
 	if err == nil {

@@ -126,7 +126,7 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	if p.save != "" {
 		fmt.Fprintf(c.ErrOrStderr(), "what was seen is kept in %s\n", p.save)
 	}
-	if err := matched(all, only); err != nil {
+	if err := matched(all, only, "there is nothing to show"); err != nil {
 		return err
 	}
 	if err := p.print(c.OutOrStdout(), result); err != nil {
@@ -176,8 +176,8 @@ func patterns(written []string) []present.Pattern {
 }
 
 // matched is the error of patterns that match nothing: whoever mistyped one is not to be
-// told that all is well.
-func matched(all []looked, only []present.Pattern) error {
+// told that all is well. What comes of it is for the command to say.
+func matched(all []looked, only []present.Pattern, so string) error {
 	var findings []control.Finding
 	for _, l := range all {
 		if !l.part.IsGone() {
@@ -191,7 +191,7 @@ func matched(all []looked, only []present.Pattern) error {
 	if unmatched == nil {
 		return nil
 	}
-	return fmt.Errorf("no finding is about anything that matches %s, so nothing was changed; either it is not there, or there is nothing about it to judge: `portcullis explain` tells which", strings.Join(unmatched, " or "))
+	return fmt.Errorf("no finding is about anything that matches %s, so %s; either it is not there, or there is nothing about it to judge: `portcullis explain` tells which", strings.Join(unmatched, " or "), so)
 }
 
 func (p *planCommand) print(out io.Writer, r present.Result) error {

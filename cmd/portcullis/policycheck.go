@@ -23,7 +23,7 @@ that ` + "`portcullis plan --save`" + ` kept. Warnings do not change the exit st
 		Example: `  portcullis policy check
   portcullis policy check proposal.yaml
   portcullis policy check --estate estate.json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1, "one FILE at most", "check one policy after the other"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return checkPolicy(c, policyArgument(args), estate)
 		},

@@ -33,7 +33,7 @@ could not do its work; 2 something changes.`,
 		Example: `  portcullis policy test
   portcullis policy test proposal.yaml --cases policy/policy_test.yaml
   portcullis policy test proposal.yaml --estate estate.json --against policy/policy.yaml`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1, "one FILE at most", "name its cases with --cases, or the policy to compare with with --against"),
 		RunE: func(c *cobra.Command, args []string) error {
 			file := policyArgument(args)
 			if (estate == "") != (against == "") {

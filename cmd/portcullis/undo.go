@@ -62,7 +62,7 @@ was not agreed to or was interrupted.`,
 		Example: `  portcullis undo portcullis-apply-20261120T090000.000Z.jsonl
   portcullis undo night.jsonl --only corp/web
   portcullis undo events.json --id 7e34d03345befd1d --profile admin`,
-		Args: cobra.MinimumNArgs(1),
+		Args: takes(1, -1, "one FILE or more that say what was done", "give the one that `portcullis apply` wrote, or - for the standard input"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return u.run(c, args)
 		},
