@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,8 +19,10 @@ the hash by which a Run Summary names it. Every mistake is told with its line an
 column, and what to write instead. Without FILE it is ` + defaultPolicy + `.
 
 What is accepted but probably not meant is a warning, such as a rule that an
-earlier one covers; with --estate, also a rule that speaks of nothing in an estate
-that ` + "`portcullis plan --save`" + ` kept. Warnings do not change the exit status.`,
+earlier one covers or that allows everything, and a waiver that has ended or ends
+within 14 days, by this machine's clock; with --estate, also a rule that speaks
+of nothing in an estate that ` + "`portcullis plan --save`" + ` kept. Warnings do not change
+the exit status.`,
 		Example: `  portcullis policy check
   portcullis policy check proposal.yaml
   portcullis policy check --estate estate.json`,
@@ -39,6 +42,9 @@ func checkPolicy(c *cobra.Command, file, estate string) error {
 	}
 	for _, warning := range p.Warnings {
 		fmt.Fprintln(c.ErrOrStderr(), "warning:", warning)
+	}
+	for _, p := range ending(p, file, time.Now()) {
+		fmt.Fprintln(c.ErrOrStderr(), "warning:", p)
 	}
 	if estate != "" {
 		e, err := loadEstate(c, estate)
@@ -60,6 +66,27 @@ func checkPolicy(c *cobra.Command, file, estate string) error {
 	}
 	_, err = fmt.Fprintf(c.OutOrStdout(), "%s is valid; its hash is %s\n", file, p.Hash)
 	return err
+}
+
+// ending says which waivers have ended at a time, or soon will: what they permitted is
+// removed then, and whoever relied on it may have forgotten. Verdicts go by AWS's clock,
+// which nobody has asked here.
+func ending(p *policy.Policy, file string, now time.Time) []policy.Problem {
+	var list []policy.Problem
+	for at, t := range p.Terms() {
+		problem := policy.Problem{File: file, Line: at.Line, Column: at.Column, Fix: "renew it, or take it out of the policy"}
+		switch {
+		case !t.InForce(now):
+			problem.What = fmt.Sprintf("waiver %s of %s permits nothing any more: it ended on %s, by this machine's clock", t.ID, t.Owner, t.LastDay())
+		case t.EndsSoon(now):
+			problem.What = fmt.Sprintf("waiver %s of %s ends on %s, which is soon by this machine's clock; what it permits is a violation after that", t.ID, t.Owner, t.LastDay())
+			problem.Fix = "see that it is not needed any more by then, or renew it"
+		default:
+			continue
+		}
+		list = append(list, problem)
+	}
+	return list
 }
 
 // missingSections says what a policy lacks for all controls to start. The mode of a

@@ -88,7 +88,28 @@ func (r *reader) externalConnections(v value) *ExternalConnections {
 		}},
 	)
 	r.shadowedRules(*e)
+	r.openRules(*e)
 	return e
+}
+
+// openRules warns of a rule after which nothing is left to find.
+func (r *reader) openRules(e ExternalConnections) {
+	rules := slices.Clone(e.Allow)
+	for _, w := range e.Waivers {
+		rules = append(rules, w.Rule)
+	}
+	for _, rule := range rules {
+		if rule.allowsAll() {
+			r.warnings = append(r.warnings, Problem{r.file, rule.Line, rule.Column,
+				rule.Place + " allows every repository every connection, so no connection is a violation", "name the repositories that are meant to be gateways, and their registries"})
+		}
+	}
+}
+
+// allowsAll tells whether the rule surely matches all repositories in all accounts, with every connection that there is.
+func (r Rule) allowsAll() bool {
+	return len(r.Accounts) == 0 && coverAll(r.Repositories, []string{"*/*"}) &&
+		every(knownConnections(), func(name string) bool { return matchAny(r.Connections, name) })
 }
 
 func (r *reader) rule(v value) Rule {

@@ -16,6 +16,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path"
 	"slices"
@@ -102,6 +103,26 @@ func (p *Policy) Rules() []Location {
 	}
 	slices.SortFunc(list, func(a, b Location) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
 	return list
+}
+
+// Terms yields the terms of the waivers of all sections, each with where it stands.
+func (p *Policy) Terms() iter.Seq2[Location, Term] {
+	return func(yield func(Location, Term) bool) {
+		if e := p.ExternalConnections; e != nil {
+			for _, w := range e.Waivers {
+				if !yield(Location{w.Place, w.Line, w.Column}, w.Term) {
+					return
+				}
+			}
+		}
+		if c := p.ProtonConnections; c != nil {
+			for _, w := range c.Waivers {
+				if !yield(Location{w.Place, w.Line, w.Column}, w.Term) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Load reads the policy file at path. What is wrong inside the file is returned as in Parse.

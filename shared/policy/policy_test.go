@@ -220,6 +220,15 @@ func TestWarnsOf(t *testing.T) {
 		{"a connection glob that matches none", allowing + "    - repositories: [corp/x]\n      connections: [\"npm*\", \"public:*\"]\n", []string{
 			`policy.yaml:6:21: connection "npm*" matches none that CodeArtifact is known to have; ` + names,
 		}},
+		{"a rule that allows everything", allowing + "    - repositories: [corp/x, \"*/*\"]\n      connections: [\"public:*\"]\n", []string{
+			`policy.yaml:5:7: external_connections.allow[0] allows every repository every connection, so no connection is a violation; name the repositories that are meant to be gateways, and their registries`,
+		}},
+		{"a waiver of everything", head + "external_connections:\n  allow: []\n  waivers:\n    - {repositories: [\"*/*\"], connections: [\"*\"], reason: Old., owner: a, expires: 2027-01-31}\n", []string{
+			`policy.yaml:6:7: external_connections.waivers[0] allows every repository every connection, so no connection is a violation; name the repositories that are meant to be gateways, and their registries`,
+		}},
+		{"nothing where a rule leaves something out", allowing +
+			"    - {repositories: [\"corp/*\"], connections: [\"*\"]}\n    - {repositories: [\"*/*\"], connections: [\"public:n*\"]}\n" +
+			"    - {repositories: [\"*/*\"], connections: [\"*\"], accounts: [\"111122223333\"]}\n", nil},
 		{"waivers too", head + waiver[:strings.Index(waiver, "public")] + "npm]\n      reason: Old.\n      owner: a\n      expires: 2027-01-31\n", []string{
 			`policy.yaml:7:21: connection "npm" matches none that CodeArtifact is known to have; write "public:npmjs"`,
 		}},
