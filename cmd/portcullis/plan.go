@@ -27,6 +27,7 @@ type planCommand struct {
 	only   []string
 	output string
 	save   string
+	estate string
 	all    bool
 }
 
@@ -42,7 +43,8 @@ would do about it. It reads and cannot write. Without a CONTROL it is all of the
 Credentials and Regions are found as the AWS CLI finds them. What is judged is
 always read to the end; --only chooses what is shown of it and what the exit
 status is about. --save keeps what was seen, so that a changed policy can be
-tried on it without AWS.
+tried on it without AWS. --estate judges what was kept so, as of then and without
+AWS.
 
 Exit status: 0 compliant, 2 violations, 3 nothing worse than undetermined,
 1 the command could not do its work. That AWS Proton is gone does not count,
@@ -51,6 +53,7 @@ unless there is nothing else.`,
   portcullis plan --profile audit --region eu-west-1 --region us-east-1
   portcullis plan external-connections --only 'corp/*' --output json
   portcullis plan --save estate.json
+  portcullis plan --estate estate.json --policy proposal.yaml
   portcullis plan --output markdown > plan.md`,
 		ValidArgs: controlNames(),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -62,6 +65,7 @@ unless there is nothing else.`,
 	c.Flags().StringArrayVar(&p.only, "only", nil, "show only what this `PATTERN` matches: an ARN, a name such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
 	c.Flags().StringVar(&p.output, "output", "text", "`FORMAT`: text, json or markdown")
 	c.Flags().StringVar(&p.save, "save", "", "keep what was seen in this `FILE`")
+	c.Flags().StringVar(&p.estate, "estate", "", "judge what this saved estate holds, a `FILE`, without AWS")
 	c.Flags().BoolVar(&p.all, "all", false, "list what is compliant, too")
 	complete(c, "output", "text", "json", "markdown")
 	return c
@@ -85,6 +89,9 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	if !slices.Contains([]string{"text", "json", "markdown"}, p.output) {
 		return misused(c, fmt.Errorf("there is no output %q; write text, json or markdown", p.output))
 	}
+	if p.estate != "" && (p.aws.options.Profile != "" || p.aws.options.Endpoint != "" || p.save != "") {
+		return misused(c, errors.New("--profile, --endpoint-url and --save have no place beside --estate, which needs no AWS"))
+	}
 	rules, err := loadPolicy(c, p.policy)
 	if err != nil {
 		return err
@@ -92,6 +99,10 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	controls, left, err := choose(c, rules, p.policy, args)
 	if err != nil {
 		return err
+	}
+	if p.estate != "" {
+		sayLeft(c, p.policy, left)
+		return p.saved(c, rules, controls)
 	}
 	keep, err := newKeeper(p.save)
 	if err != nil {
@@ -109,8 +120,6 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	}
 	sayLeft(c, p.policy, left)
 
-	only := patterns(p.only)
-	result := present.Result{Account: login.Account, PolicyFile: p.policy, PolicyHash: rules.Hash}
 	seen := estate.Estate{Tool: version(), Policy: rules.Hash}
 	all, err := look(ctx, progress, login, controls, rules)
 	if err != nil {
@@ -118,7 +127,6 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	}
 	for _, l := range all {
 		seen.Parts = append(seen.Parts, l.part)
-		result.Parts = append(result.Parts, present.Conclude(l.part, l.plan, rules, only))
 	}
 	if err := keep.keep(seen); err != nil {
 		return err
@@ -126,8 +134,48 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	if p.save != "" {
 		fmt.Fprintf(c.ErrOrStderr(), "what was seen is kept in %s\n", p.save)
 	}
+	return p.tell(c, rules, login.Account, all)
+}
+
+// saved judges what an estate holds of what the controls see, in the Regions that are
+// asked for. What it does not hold is an error: it would look like something with
+// nothing in it.
+func (p *planCommand) saved(c *cobra.Command, rules *policy.Policy, controls []estate.Control) error {
+	kept, err := loadEstate(c, p.estate)
+	if err != nil {
+		return err
+	}
+	regions := slices.Compact(p.aws.options.Regions)
+	if len(regions) == 0 {
+		regions = kept.Regions()
+	}
+	if len(regions) == 0 {
+		return fmt.Errorf("%s holds nothing that anybody saw; write it again with `portcullis plan --save`", p.estate)
+	}
+	var all []looked
+	account := ""
+	for _, region := range regions {
+		for _, control := range controls {
+			i := slices.IndexFunc(kept.Parts, func(part estate.Part) bool { return part.Control == control.Name && part.Scope.Region == region })
+			if i < 0 {
+				return fmt.Errorf("%s does not hold what %s saw in %s; name the controls and Regions that it holds, or write it again with `portcullis plan --save`", p.estate, control.Name, region)
+			}
+			part := kept.Parts[i]
+			all, account = append(all, looked{part, part.Judge(rules)}), part.Scope.Account
+		}
+	}
+	return p.tell(c, rules, account, all)
+}
+
+// tell prints what was concluded, and says by its error how the command ends.
+func (p *planCommand) tell(c *cobra.Command, rules *policy.Policy, account string, all []looked) error {
+	only := patterns(p.only)
 	if err := matched(all, only, "there is nothing to show"); err != nil {
 		return err
+	}
+	result := present.Result{Account: account, PolicyFile: p.policy, PolicyHash: rules.Hash}
+	for _, l := range all {
+		result.Parts = append(result.Parts, present.Conclude(l.part, l.plan, rules, only))
 	}
 	if err := p.print(c.OutOrStdout(), result); err != nil {
 		return fmt.Errorf("printing the plan: %w", err)

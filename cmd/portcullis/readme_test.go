@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,10 +50,48 @@ func TestThePagesShowWhatTheProgramPrints(t *testing.T) {
 	}
 }
 
+// A reader without AWS finds in examples/first-day what the script ran on.
+func TestTheExampleIsWhatTheScriptRunsOn(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/first_day.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{}
+	for _, f := range archive.Files {
+		if name, is := strings.CutPrefix(f.Name, "examples/first-day/"); is {
+			want[name] = string(f.Data)
+		}
+	}
+	const folder = "../../examples/first-day"
+	if os.Getenv("UPDATE_SCRIPTS") != "" {
+		for name, text := range want {
+			if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return
+	}
+	got := map[string]string{}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(folder, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[e.Name()] = string(data)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("UPDATE_SCRIPTS=1 go test ./cmd/portcullis writes %s anew (-script +folder):\n%s", folder, diff)
+	}
+}
+
 var (
 	shown   = regexp.MustCompile("(?s)```\n\\$ .*?\n```")
 	ran     = regexp.MustCompile(`^exits [0-9] (portcullis .*)$`)
-	printed = regexp.MustCompile(`^cmp (?:stdout|got) (\S+)$`)
+	printed = regexp.MustCompile(`^cmp (?:stdout|got) (?:\$WORK/)?(\S+)$`)
 )
 
 // paragraphs returns the commands of each paragraph of a script, each after a prompt

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"portcullis/shared/awsio"
@@ -129,6 +130,17 @@ func (e Estate) At() time.Time {
 		}
 	}
 	return at
+}
+
+// Regions returns the Regions that were looked at, in that order.
+func (e Estate) Regions() []string {
+	var list []string
+	for _, p := range e.Parts {
+		if !slices.Contains(list, p.Scope.Region) {
+			list = append(list, p.Scope.Region)
+		}
+	}
+	return list
 }
 
 const (
