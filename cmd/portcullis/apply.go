@@ -44,8 +44,8 @@ Before each write it is recorded with its undo, and after it what became of it, 
 file that ` + "`portcullis undo`" + ` reads. Where it cannot be recorded nothing is written to
 AWS.
 
-The credentials need the rights that template.yaml gives the role of the control in
-enforce mode.
+The credentials need the rights that docs/cli.md lists: those that template.yaml gives
+the roles of the controls in enforce mode.
 
 An interrupt (Ctrl-C), a terminal that is closed, a SIGTERM, or output that nobody reads
 any more lets the write under way be finished and recorded, and the rest is listed as

@@ -342,12 +342,23 @@ func (s setup) front() http.Handler {
 	})
 }
 
-// exits runs a program, and checks the very status that it ends with.
+// calls are those that the world has seen, if there is one.
+func (s setup) calls() []localaws.Call {
+	if s.world == nil {
+		return nil
+	}
+	return s.world.Calls()
+}
+
+// exits runs a program, and checks the very status that it ends with, and that the
+// rights on the page let it do what it did.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits STATUS PROGRAM ARGUMENT...")
 	}
 	status := 0
+	before := ts.Value(current{}).(*setup).calls()
+	defer func() { within(ts, args[2:], ts.Value(current{}).(*setup).calls()[len(before):]) }()
 	if err := ts.Exec(args[1], args[2:]...); err != nil {
 		var ended *exec.ExitError
 		if !errors.As(err, &ended) {
