@@ -51,7 +51,7 @@ call and after it, and recorded.
 It refuses what the present state makes wrong: a repository that has upstreams or
 another connection now, or was made anew, a package group that exists again and is not
 as it was, and what is gone. It also refuses a connection that the policy still asks to
-be removed, as a function would do that within seconds, and any connection where no
+be removed, as a function would soon remove it again, and any connection where no
 policy is known: change the policy first, or name it, or give --force.
 
 The credentials need the rights to make the calls that it shows, and DescribeRepository,

@@ -77,7 +77,7 @@ func (c *connection) look(ctx context.Context, v View) Standing {
 // judge says what the policy will make of the connection once it is there again.
 func (c *connection) judge(v View, s *Standing, now externalconn.Repository) {
 	if v.Policy == nil || v.Policy.ExternalConnections == nil {
-		unknown := "it is not known whether a function in enforce mode takes it off again within seconds, as there is no policy with a section external_connections"
+		unknown := "it is not known whether a function in enforce mode soon takes it off again, as there is no policy with a section external_connections"
 		if v.Force {
 			s.Notes = append(s.Notes, unknown)
 		} else {
@@ -92,9 +92,9 @@ func (c *connection) judge(v View, s *Standing, now externalconn.Repository) {
 		case f.Verdict == control.Violation && !v.Policy.EnforceOn.Covers(c.name.Owner, c.name.Domain):
 			s.Notes = append(s.Notes, "the policy is against it, but its enforce_on does not reach it: "+f.Reason)
 		case f.Verdict == control.Violation && v.Force:
-			s.Notes = append(s.Notes, "a function in enforce mode takes it off again within seconds: "+f.Reason)
+			s.Notes = append(s.Notes, "a function in enforce mode soon takes it off again: "+f.Reason)
 		case f.Verdict == control.Violation:
-			s.Refused = "the policy still asks for its removal, so a function in enforce mode would take it off again within seconds: " + f.Reason +
+			s.Refused = "the policy still asks for its removal, so a function in enforce mode would soon take it off again: " + f.Reason +
 				"; change the policy first, and deploy it; or restore it all the same with --force"
 		case f.Verdict == control.Undetermined:
 			s.Notes = append(s.Notes, "it is not known what the policy makes of it: "+f.Reason)
