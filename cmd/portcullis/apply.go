@@ -71,6 +71,10 @@ undetermined remains, 1 something failed, was not agreed to or was interrupted.`
 }
 
 func (a *applyCommand) run(c *cobra.Command, args []string) error {
+	only, err := patterns(c, a.only)
+	if err != nil {
+		return err
+	}
 	rules, err := loadPolicy(c, a.policy)
 	if err != nil {
 		return err
@@ -101,7 +105,6 @@ func (a *applyCommand) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	only := patterns(a.only)
 	if err := matched(all, only, "nothing was changed"); err != nil {
 		return err
 	}

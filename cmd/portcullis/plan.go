@@ -92,6 +92,10 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	if p.estate != "" && (p.aws.options.Profile != "" || p.aws.options.Endpoint != "" || p.save != "") {
 		return misused(c, errors.New("--profile, --endpoint-url and --save have no place beside --estate, which needs no AWS"))
 	}
+	only, err := patterns(c, p.only)
+	if err != nil {
+		return err
+	}
 	rules, err := loadPolicy(c, p.policy)
 	if err != nil {
 		return err
@@ -102,7 +106,7 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	}
 	if p.estate != "" {
 		sayLeft(c, p.policy, left)
-		return p.saved(c, rules, controls)
+		return p.saved(c, rules, controls, only)
 	}
 	keep, err := newKeeper(p.save)
 	if err != nil {
@@ -134,13 +138,13 @@ func (p *planCommand) run(c *cobra.Command, args []string) error {
 	if p.save != "" {
 		fmt.Fprintf(c.ErrOrStderr(), "what was seen is kept in %s\n", p.save)
 	}
-	return p.tell(c, rules, login.Account, all)
+	return p.tell(c, rules, login.Account, all, only)
 }
 
 // saved judges what an estate holds of what the controls see, in the Regions that are
 // asked for. What it does not hold is an error: it would look like something with
 // nothing in it.
-func (p *planCommand) saved(c *cobra.Command, rules *policy.Policy, controls []estate.Control) error {
+func (p *planCommand) saved(c *cobra.Command, rules *policy.Policy, controls []estate.Control, only []present.Pattern) error {
 	kept, err := loadEstate(c, p.estate)
 	if err != nil {
 		return err
@@ -164,12 +168,11 @@ func (p *planCommand) saved(c *cobra.Command, rules *policy.Policy, controls []e
 			all, account = append(all, looked{part, part.Judge(rules)}), part.Scope.Account
 		}
 	}
-	return p.tell(c, rules, account, all)
+	return p.tell(c, rules, account, all, only)
 }
 
 // tell prints what was concluded, and says by its error how the command ends.
-func (p *planCommand) tell(c *cobra.Command, rules *policy.Policy, account string, all []looked) error {
-	only := patterns(p.only)
+func (p *planCommand) tell(c *cobra.Command, rules *policy.Policy, account string, all []looked, only []present.Pattern) error {
 	if err := matched(all, only, "there is nothing to show"); err != nil {
 		return err
 	}
@@ -215,12 +218,17 @@ func look(ctx context.Context, progress present.Progress, login *signin.Login, c
 	return all, nil
 }
 
-func patterns(written []string) []present.Pattern {
+// patterns reads what was asked for with --only.
+func patterns(c *cobra.Command, written []string) ([]present.Pattern, error) {
 	var list []present.Pattern
 	for _, s := range written {
-		list = append(list, present.ParsePattern(s))
+		p, err := present.ParsePattern(s)
+		if err != nil {
+			return nil, misused(c, fmt.Errorf("--only: %w", err))
+		}
+		list = append(list, p)
 	}
-	return list
+	return list, nil
 }
 
 // matched is the error of patterns that match nothing: whoever mistyped one is not to be

@@ -151,6 +151,10 @@ func (u *undoCommand) run(c *cobra.Command, files []string) error {
 // read reads and checks all files, and takes out of them what is asked for. It sets the
 // Regions to sign in to.
 func (u *undoCommand) read(c *cobra.Command, files []string) (present.Undo, error) {
+	only, err := patterns(c, u.only)
+	if err != nil {
+		return present.Undo{}, err
+	}
 	var all []undo.Outcome
 	for _, file := range files {
 		data, err := reading(c, func() ([]byte, error) { return slurp(c, file) })
@@ -163,7 +167,7 @@ func (u *undoCommand) read(c *cobra.Command, files []string) (present.Undo, erro
 		}
 		all = append(all, outcomes...)
 	}
-	settled, only := undo.Settle(all), patterns(u.only)
+	settled := undo.Settle(all)
 	for _, id := range u.ids {
 		if !slices.ContainsFunc(settled, func(o undo.Outcome) bool { return o.ID == id }) {
 			return present.Undo{}, fmt.Errorf("there is no outcome %.40q in the files", id)

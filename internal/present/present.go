@@ -6,10 +6,12 @@
 package present
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"portcullis/internal/estate"
 	"portcullis/shared/control"
@@ -115,10 +117,17 @@ func (p Pattern) String() string { return p.written }
 
 // ParsePattern reads a pattern, in which * stands for any characters, slashes
 // included, and ? for one.
-func ParsePattern(s string) Pattern {
+func ParsePattern(s string) (Pattern, error) {
+	if !utf8.ValidString(s) {
+		return Pattern{}, fmt.Errorf("%q is not UTF-8, so no name can match it; write ? or * in place of what your terminal does not send as UTF-8", s)
+	}
 	quoted := regexp.QuoteMeta(s)
 	quoted = strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(quoted)
-	return Pattern{s, regexp.MustCompile(`(?s)^` + quoted + `$`)}
+	re, err := regexp.Compile(`(?s)^` + quoted + `$`)
+	if err != nil {
+		return Pattern{}, fmt.Errorf("%.100q cannot be matched: %w; write a shorter one", s, err)
+	}
+	return Pattern{s, re}, nil
 }
 
 // Matches tells whether the pattern matches the ARN of a finding's resource, its

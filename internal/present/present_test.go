@@ -42,8 +42,21 @@ func TestAPatternMatches(t *testing.T) {
 		{"corp/[n]pm-store", repository, false},
 		{`corp/npm-store|x`, repository, false},
 	} {
-		if got := ParsePattern(test.pattern).Matches(test.of); got != test.want {
+		p, err := ParsePattern(test.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Matches(test.of); got != test.want {
 			t.Errorf("%q matches %s: %v, want %v", test.pattern, Name(test.of), got, test.want)
+		}
+	}
+}
+
+// A shell hands over any bytes.
+func TestAPatternThatIsNoTextIsRefused(t *testing.T) {
+	for _, s := range []string{"\xff", "corp/\xc3", "*\x80*", "\xed\xa0\x80"} {
+		if p, err := ParsePattern(s); err == nil || !strings.Contains(err.Error(), "write ?") || p != (Pattern{}) {
+			t.Errorf("%q is %+v, error %v", s, p, err)
 		}
 	}
 }
