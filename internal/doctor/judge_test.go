@@ -310,8 +310,28 @@ func TestOneThingIsBroken(t *testing.T) {
 			rewrite(f, "ExternalConnectionsRole", `"Sid":"Keep","Effect":"Deny"`, `"Effect":"Deny"`)
 		},
 			"role ExternalConnectionsRole", Failed, "keeps something from it: Keep"},
-		{"a role that everything keeps from its write", func(f *Facts) { rewrite(f, "ExternalConnectionsRole", `"Condition":`, `"Remark":`) },
+		{"a role that everything keeps from its write", func(f *Facts) {
+			rewrite(f, "ExternalConnectionsRole", `,"Condition":{"Null":{"aws:ResourceTag/x":"false"}}`, "")
+		},
 			"role ExternalConnectionsRole", Failed, "keeps something from it: Keep"},
+		{"a policy with an element that nobody knows", func(f *Facts) { rewrite(f, "ExternalConnectionsRole", `"Condition":`, `"Remark":`) },
+			"role ExternalConnectionsRole", Unknown, `a statement has "Remark" in it`},
+		{"a policy with a condition in other letters", func(f *Facts) { rewrite(f, "ExternalConnectionsRole", `"Condition":`, `"condition":`) },
+			"role ExternalConnectionsRole", Unknown, `a statement has "condition" in it`},
+		{"a policy with a condition twice", func(f *Facts) {
+			rewrite(f, "ExternalConnectionsRole", `"Condition":{`, `"Condition":{"null":{"AWS:resourcetag/x":"true"},`)
+		},
+			"role ExternalConnectionsRole", Unknown, "a condition is there twice"},
+		{"a policy with an action that is no text", func(f *Facts) { rewrite(f, "ForwardRole", `"Action":"`, `"Action":{"x":0},"Sid":"`) },
+			"role ForwardRole", Unknown, "neither a text nor a list of texts"},
+		{"a policy with a name that is no text", func(f *Facts) { rewrite(f, "ForwardRole", `"Effect":`, `"Sid":["Forward"],"Effect":`) },
+			"role ForwardRole", Unknown, "a Sid is no text"},
+		{"a policy without a statement", func(f *Facts) { set(f.Roles, "ForwardRole", func(r *Role) { r.Document = `{"Statement":null}` }) },
+			"role ForwardRole", Unknown, "no statement"},
+		{"a policy that says more than statements", func(f *Facts) {
+			set(f.Roles, "ForwardRole", func(r *Role) { r.Document = strings.Replace(r.Document, "{", `{"statement":[],`, 1) })
+		},
+			"role ForwardRole", Unknown, `it has "statement" in it`},
 		{"a policy with a statement that says nothing", func(f *Facts) { rewrite(f, "ForwardRole", `"Effect":"Allow"`, `"Effect":"Perhaps"`) },
 			"role ForwardRole", Unknown, "neither allows nor denies"},
 		{"a role that may write too much while it enforces", func(f *Facts) {

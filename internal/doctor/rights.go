@@ -24,79 +24,132 @@ type statement struct {
 // statements reads a policy. What it does not understand is an error, so that nothing
 // is held for well because it was passed over.
 func statements(document string) ([]statement, error) {
-	var d struct{ Statement json.RawMessage }
+	// Neither a struct nor one map of texts: both would take a key in other letters, or
+	// with another kind of value, for what AWS does not take it for.
+	var d map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(document), &d); err != nil {
 		return nil, err
 	}
+	for key := range d {
+		if !slices.Contains([]string{"Version", "Id", "Statement"}, key) {
+			return nil, fmt.Errorf("it has %.40q in it", key)
+		}
+	}
 	var written []map[string]any
-	if json.Unmarshal(d.Statement, &written) != nil {
+	if json.Unmarshal(d["Statement"], &written) != nil {
 		var one map[string]any // AWS takes one without a list as well
-		if err := json.Unmarshal(d.Statement, &one); err != nil {
+		if err := json.Unmarshal(d["Statement"], &one); err != nil {
 			return nil, err
 		}
 		written = []map[string]any{one}
 	}
+	if len(written) == 0 {
+		return nil, errors.New("it has no statement")
+	}
 	var list []statement
 	for _, w := range written {
-		s := statement{denies: w["Effect"] == "Deny", actions: texts(w["Action"]), principals: principals(w["Principal"]), conditions: map[string][]string{}}
-		if !s.denies && w["Effect"] != "Allow" {
-			return nil, errors.New("a statement neither allows nor denies")
-		}
-		s.sid, _ = w["Sid"].(string)
-		if w["Action"] == nil {
-			s.actions = []string{"*"}
-		}
-		s.exception = w["NotResource"] != nil || w["NotPrincipal"] != nil
-		for _, arn := range texts(w["Resource"]) {
-			if parts := strings.SplitN(arn, ":", 3); len(parts) == 3 && parts[0] == "arn" {
-				arn = parts[2]
-			}
-			s.resources = append(s.resources, arn)
-		}
-		conditions, _ := w["Condition"].(map[string]any)
-		if w["Condition"] != nil && conditions == nil {
-			return nil, errors.New("a condition is none")
-		}
-		for operator, keys := range conditions {
-			byKey, ok := keys.(map[string]any)
-			if !ok {
-				return nil, errors.New("a condition has no keys")
-			}
-			for key, values := range byKey {
-				s.conditions[strings.ToLower(operator+" "+key)] = texts(values)
-			}
+		s, err := readStatement(w)
+		if err != nil {
+			return nil, err
 		}
 		list = append(list, s)
 	}
 	return list, nil
 }
 
-// texts are the values of what may be one or a list, sorted and each once.
-func texts(v any) []string {
-	var list []string
-	switch is := v.(type) {
-	case nil:
-	case []any:
-		for _, one := range is {
-			list = append(list, fmt.Sprint(one))
+// elements are what a statement may have.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+var elements = []string{"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+
+func readStatement(w map[string]any) (statement, error) {
+	s := statement{denies: w["Effect"] == "Deny", exception: w["NotResource"] != nil || w["NotPrincipal"] != nil, conditions: map[string][]string{}}
+	if !s.denies && w["Effect"] != "Allow" {
+		return s, errors.New("a statement neither allows nor denies")
+	}
+	for key, value := range w {
+		if !slices.Contains(elements, key) || value == nil {
+			return s, fmt.Errorf("a statement has %.40q in it, or nothing there", key)
 		}
-	default:
-		list = []string{fmt.Sprint(is)}
+	}
+	var err error
+	if w["Sid"] != nil {
+		var is bool
+		if s.sid, is = w["Sid"].(string); !is {
+			return s, errors.New("a Sid is no text")
+		}
+	}
+	if s.actions, err = texts(w["Action"]); err != nil {
+		return s, err
+	}
+	if w["Action"] == nil {
+		s.actions = []string{"*"}
+	}
+	if s.principals, err = principals(w["Principal"]); err != nil {
+		return s, err
+	}
+	if s.resources, err = texts(w["Resource"]); err != nil {
+		return s, err
+	}
+	for i, arn := range s.resources {
+		if parts := strings.SplitN(arn, ":", 3); len(parts) == 3 && parts[0] == "arn" {
+			s.resources[i] = parts[2]
+		}
+	}
+	conditions, _ := w["Condition"].(map[string]any)
+	if w["Condition"] != nil && conditions == nil {
+		return s, errors.New("a condition is none")
+	}
+	for operator, keys := range conditions {
+		byKey, ok := keys.(map[string]any)
+		if !ok {
+			return s, errors.New("a condition has no keys")
+		}
+		for key, values := range byKey {
+			name := strings.ToLower(operator + " " + key)
+			if _, twice := s.conditions[name]; twice {
+				return s, errors.New("a condition is there twice")
+			}
+			if s.conditions[name], err = texts(values); err != nil {
+				return s, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// texts are the values of what may be one or a list, sorted and each once.
+func texts(v any) ([]string, error) {
+	written, many := v.([]any)
+	if !many && v != nil {
+		written = []any{v}
+	}
+	var list []string
+	for _, one := range written {
+		switch one.(type) {
+		case string, bool, float64: // AWS takes true and 1 without quotes in a condition
+			list = append(list, fmt.Sprint(one))
+		default:
+			return nil, errors.New("a value is neither a text nor a list of texts")
+		}
 	}
 	slices.Sort(list)
-	return slices.Compact(list)
+	return slices.Compact(list), nil
 }
 
 // principals are those of a statement: * for everybody, an account by its id, and the
 // rest with its kind, such as Service:events.amazonaws.com.
-func principals(v any) []string {
+func principals(v any) ([]string, error) {
 	byKind, ok := v.(map[string]any)
 	if !ok {
 		return texts(v)
 	}
 	var list []string
 	for kind, values := range byKind {
-		for _, p := range texts(values) {
+		named, err := texts(values)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range named {
 			if account := accountRoot.FindStringSubmatch(p); kind == "AWS" && account != nil {
 				p = account[1]
 			}
@@ -107,7 +160,7 @@ func principals(v any) []string {
 		}
 	}
 	slices.Sort(list)
-	return slices.Compact(list)
+	return slices.Compact(list), nil
 }
 
 var accountRoot = regexp.MustCompile(`^arn:[a-z-]+:iam::([0-9]{12}):root$`)

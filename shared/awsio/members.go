@@ -40,18 +40,18 @@ func readMembers(getenv func(string) string) (Members, error) {
 	m := Members{Organization: getenv("ORGANIZATION_ID"), roles: getenv("MEMBER_ROLES"), externalID: getenv("EXTERNAL_ID")}
 	var err error
 	if m.Listed, err = accounts(getenv, "MEMBER_ACCOUNTS"); err != nil {
-		return m, err
+		return Members{}, err
 	}
 	if m.Excluded, err = accounts(getenv, "EXCLUDED_ACCOUNTS"); err != nil {
-		return m, err
+		return Members{}, err
 	}
 	switch {
 	case m.Organization != "" && !organizationID.MatchString(m.Organization):
-		return m, fmt.Errorf("ORGANIZATION_ID is %q, which is not the id of an organization, such as o-a1b2c3d4e5", m.Organization)
+		return Members{}, fmt.Errorf("ORGANIZATION_ID is %q, which is not the id of an organization, such as o-a1b2c3d4e5", m.Organization)
 	case m.Organization != "" && m.Listed != nil:
-		return m, fmt.Errorf("ORGANIZATION_ID and MEMBER_ACCOUNTS are both set: leave one of them empty")
+		return Members{}, fmt.Errorf("ORGANIZATION_ID and MEMBER_ACCOUNTS are both set: leave one of them empty")
 	case m.any() && (m.roles == "" || m.externalID == ""):
-		return m, fmt.Errorf("there are member accounts, but MEMBER_ROLES or EXTERNAL_ID is not set: template.yaml sets both")
+		return Members{}, fmt.Errorf("there are member accounts, but MEMBER_ROLES or EXTERNAL_ID is not set: template.yaml sets both")
 	}
 	return m, nil
 }

@@ -136,5 +136,6 @@ func retryAfter(err error) time.Duration {
 	if err != nil {
 		return 0
 	}
-	return min(time.Duration(seconds)*time.Second, maxDelay)
+	// Bounded first: what is asked for may be more than a time can hold.
+	return time.Duration(min(max(seconds, 0), int(maxDelay/time.Second))) * time.Second
 }

@@ -28,11 +28,11 @@ func ReadSettings(getenv func(string) string) (Settings, error) {
 		s.Policy = "/opt/policy.yaml"
 	}
 	if s.EventBus == "" {
-		return s, errors.New("EVENT_BUS is not set: findings and outcomes would go nowhere; template.yaml sets it to the stack's own bus")
+		return Settings{}, errors.New("EVENT_BUS is not set: findings and outcomes would go nowhere; template.yaml sets it to the stack's own bus")
 	}
 	mode, err := ParseMode(getenv("ENFORCEMENT_MODE"))
 	if err != nil {
-		return s, fmt.Errorf("ENFORCEMENT_MODE: %w", err)
+		return Settings{}, fmt.Errorf("ENFORCEMENT_MODE: %w", err)
 	}
 	s.Mode = mode
 	return s, nil

@@ -56,7 +56,7 @@ func New(getenv func(string) string, out io.Writer) (*Handler, error) {
 	if h.group == "" || h.Reporter.BusName == "" {
 		return nil, errors.New("EVENTS_LOG or EVENT_BUS is not set: template.yaml sets both")
 	}
-	seconds, err := strconv.Atoi(getenv("SWEEP_SECONDS"))
+	seconds, err := strconv.ParseInt(getenv("SWEEP_SECONDS"), 10, 32)
 	if err != nil || seconds <= 0 {
 		return nil, fmt.Errorf("SWEEP_SECONDS is %q: it takes the seconds from one round to the next, as template.yaml sets them", getenv("SWEEP_SECONDS"))
 	}

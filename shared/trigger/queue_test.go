@@ -183,6 +183,21 @@ func FuzzParseGroupChanges(f *testing.F) {
 		f.Add(batch(f, string(payload)))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
+		// As the body of a message it is one message, whatever it is, and asks for no
+		// sweep; and it says the same with other messages beside it.
+		body := strings.ToValidUTF8(string(payload), "?")
+		_, alone, err := trigger.ParseGroupChanges(batch(t, body))
+		_, among, errAmong := trigger.ParseGroupChanges(batch(t, body, "{", body))
+		if err != nil || errAmong != nil || len(alone) != 1 || len(among) != 3 {
+			t.Fatalf("%+v, %v, and among others %+v, %v", alone, err, among, errAmong)
+		}
+		if cause := alone[0].Trigger.Cause; cause == trigger.Sweep || cause == trigger.Hand {
+			t.Errorf("a message asks for a sweep: %+v", alone[0])
+		}
+		if !cmp.Equal(alone[0].Trigger, among[2].Trigger) || (alone[0].Err == nil) != (among[2].Err == nil) || among[1].Err == nil {
+			t.Errorf("alone it is %+v, and among others %+v", alone[0], among)
+		}
+
 		why, messages, err := trigger.ParseGroupChanges(payload)
 		if err != nil && (messages != nil || !cmp.Equal(why, trigger.Trigger{}) || !errors.Is(err, trigger.ErrUnreadable)) {
 			t.Errorf("beside error %v there are %+v, %+v", err, why, messages)
