@@ -1,6 +1,9 @@
 package round
 
 import (
+	"io"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -42,6 +45,38 @@ func FuzzTake(f *testing.F) {
 			if s.Complete && len(r.Accounts) > 0 && len(r.Controls) > 0 {
 				t.Errorf("nobody reported, and the round was complete: %+v", s)
 			}
+		}
+	})
+}
+
+// FuzzSettings: the planner is refused with what to set, or has controls with names
+// and a time between its rounds that is one.
+func FuzzSettings(f *testing.F) {
+	for _, e := range [][4]string{
+		{"package-groups,package-origins", "3600", "log", "bus"}, {" ,a, ", "1", "log", "bus"}, {"", "0", "log", "bus"}, {"a", "-1", "log", "bus"},
+		{"a", "9223372037", "log", "bus"}, {"a", "1e3", "log", "bus"}, {"a", "", "log", "bus"}, {"a", "60", "", "bus"}, {"a", "60", "log", ""},
+	} {
+		f.Add(e[0], e[1], e[2], e[3])
+	}
+	f.Fuzz(func(t *testing.T, controls, seconds, log, bus string) {
+		env := map[string]string{
+			"ACCOUNT_ID": hub, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+			"CONTROLS": controls, "SWEEP_SECONDS": seconds, "EVENTS_LOG": log, "EVENT_BUS": bus,
+		}
+		h, err := New(func(name string) string { return env[name] }, io.Discard)
+		if err != nil {
+			if h != nil || !strings.Contains(err.Error(), "SWEEP_SECONDS") && !strings.Contains(err.Error(), "EVENT_BUS") {
+				t.Errorf("%+v beside error %v", h, err)
+			}
+			return
+		}
+		if h.every < time.Second || h.every%time.Second != 0 || h.group == "" || h.Reporter.BusName == "" {
+			t.Errorf("%q seconds are %v; the log is %q", seconds, h.every, h.group)
+		}
+		if slices.ContainsFunc(h.controls, func(name string) bool {
+			return name == "" || strings.Contains(name, ",") || !strings.Contains(controls, name)
+		}) {
+			t.Errorf("%q are the controls %q", controls, h.controls)
 		}
 	})
 }
