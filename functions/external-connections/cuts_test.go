@@ -8,6 +8,7 @@ import (
 
 	"portcullis/internal/endtoend"
 	"portcullis/shared/localaws"
+	"portcullis/shared/localaws/codeartifact"
 )
 
 // Every answer that a removal depends on is cut at every byte, in the first reading
@@ -22,6 +23,14 @@ func TestNoPlaceToCutAnAnswerLeadsToAWrite(t *testing.T) {
 			return s.Stage
 		}, "DisassociateExternalConnection")
 	}
+	// A repository in a domain of another account is known from one list only.
+	endtoend.CutEverywhere(t, "ListRepositories", func(t *testing.T) *endtoend.Stage {
+		s := newStage(t, "enforce", everything)
+		ours := s.Artifact.AddDomain(partner, region, "shared").AddRepositoryOf(home, "app")
+		ours.Connect("public:npmjs")
+		ours.Grant(home, codeartifact.Write)
+		return s.Stage
+	}, "DisassociateExternalConnection")
 }
 
 // The second reading is one DescribeRepository: cut off, it withholds the write that

@@ -21,6 +21,13 @@ func TestNoPlaceToCutAnAnswerLeadsToAWrite(t *testing.T) {
 	for _, operation := range []string{"ListDomains", "ListPackageGroups", "ListAssociatedPackages", "ListTagsForResource"} {
 		endtoend.CutEverywhere(t, operation, prepare, "DeletePackageGroup")
 	}
+	// Where the policy names packages, what they resolve to keeps a group.
+	guarded := func(t *testing.T) *endtoend.Stage {
+		s := newStage(t, "enforce", loose+`    - {package: "pkg:pypi/acme-core", domains: [corp], publish: block}`+"\n")
+		s.ripe("/npm/*")
+		return s.Stage
+	}
+	endtoend.CutEverywhere(t, "GetAssociatedPackageGroup", guarded, "DeletePackageGroup")
 	t.Run("of a group that is in use again", func(t *testing.T) {
 		t.Parallel()
 		endtoend.CutEverywhere(t, "ListAssociatedPackages", func(t *testing.T) *endtoend.Stage {
@@ -35,6 +42,7 @@ func TestNoPlaceToCutAnAnswerLeadsToAWrite(t *testing.T) {
 		for _, operation := range []string{"ListPackageGroups", "ListAssociatedPackages", "ListTagsForResource"} {
 			endtoend.CutEverywhereAfter(t, 1, operation, prepare, "DeletePackageGroup")
 		}
+		endtoend.CutEverywhereAfter(t, 1, "GetAssociatedPackageGroup", guarded, "DeletePackageGroup")
 	})
 }
 

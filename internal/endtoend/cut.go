@@ -3,6 +3,7 @@ package endtoend
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,40 +25,60 @@ func CutEverywhere(t *testing.T, operation string, prepare func(*testing.T) *Sta
 // whole.
 func CutEverywhereAfter(t *testing.T, first int, operation string, prepare func(*testing.T) *Stage, wanted string) {
 	t.Helper()
-	const lanes = 16 // that wait for the retries side by side
 	t.Run(operation, func(t *testing.T) {
 		t.Parallel()
-		var ends [lanes]int
-		var running sync.WaitGroup
-		for lane := range lanes {
-			s := prepare(t)
-			running.Go(func() {
-				for bytes := lane; ends[lane] == 0; bytes += lanes {
-					fault := s.World.Inject(localaws.Fault{Operation: operation, Skip: first, Kind: localaws.Cut(bytes)})
-					result, err := s.Function.Invoke(t.Context(), []byte(Sweep))
-					fault.Remove()
-					written := s.World.Writes()
-					switch {
-					case fault.Count() == 0:
-						t.Errorf("%d bytes: nobody asked for %s", bytes, operation)
-						ends[lane] = bytes
-					case slices.ContainsFunc(written, func(c localaws.Call) bool { return c.Operation == wanted }):
-						ends[lane] = bytes
-					case err == nil && saysComplete(result.Payload) || slices.ContainsFunc(written, func(c localaws.Call) bool { return c.Service == "codeartifact" || c.Service == "proton" }):
-						t.Errorf("%d bytes: %s, error %v", bytes, result.Payload, err)
-						ends[lane] = bytes
-					}
-				}
-			})
-		}
-		running.Wait()
-		// The lanes must agree on how long the whole answer is.
-		least, most := slices.Min(ends[:]), slices.Max(ends[:])
-		if least < 10 || most-least >= lanes {
-			t.Errorf("written after %v bytes of an answer", ends)
-		}
-		t.Logf("%s was cut at %d places", operation, least)
+		cut(t, localaws.Fault{Operation: operation, Skip: first}, Sweep, prepare, wanted)
 	})
+}
+
+// CutTheWayIn is CutEverywhere for the answer with the credentials of a role, whose
+// ARN has the given end, in sweeps that a payload asks for.
+func CutTheWayIn(t *testing.T, role, payload string, prepare func(*testing.T) *Stage, wanted string) {
+	t.Helper()
+	t.Run("AssumeRole of "+role, func(t *testing.T) {
+		t.Parallel()
+		cut(t, localaws.Fault{Operation: "AssumeRole", Match: func(input map[string]any) bool {
+			arn, _ := input["RoleArn"].(string)
+			return strings.HasSuffix(arn, role)
+		}}, payload, prepare, wanted)
+	})
+}
+
+func cut(t *testing.T, fault localaws.Fault, payload string, prepare func(*testing.T) *Stage, wanted string) {
+	t.Helper()
+	const lanes = 16 // that wait for the retries side by side
+	var ends [lanes]int
+	var running sync.WaitGroup
+	for lane := range lanes {
+		s := prepare(t)
+		running.Go(func() {
+			for bytes := lane; ends[lane] == 0; bytes += lanes {
+				fault := fault
+				fault.Kind = localaws.Cut(bytes)
+				injected := s.World.Inject(fault)
+				result, err := s.Function.Invoke(t.Context(), []byte(payload))
+				injected.Remove()
+				written := s.World.Writes()
+				switch {
+				case injected.Count() == 0:
+					t.Errorf("%d bytes: nobody asked for %s", bytes, fault.Operation)
+					ends[lane] = bytes
+				case slices.ContainsFunc(written, func(c localaws.Call) bool { return c.Operation == wanted }):
+					ends[lane] = bytes
+				case err == nil && saysComplete(result.Payload) || slices.ContainsFunc(written, func(c localaws.Call) bool { return c.Service == "codeartifact" || c.Service == "proton" }):
+					t.Errorf("%d bytes: %s, error %v", bytes, result.Payload, err)
+					ends[lane] = bytes
+				}
+			}
+		})
+	}
+	running.Wait()
+	// The lanes must agree on how long the whole answer is.
+	least, most := slices.Min(ends[:]), slices.Max(ends[:])
+	if least < 10 || most-least >= lanes {
+		t.Errorf("written after %v bytes of an answer", ends)
+	}
+	t.Logf("figure of fault 21: %d cuts of %s", least, fault.Operation)
 }
 
 func saysComplete(summary []byte) bool {
