@@ -162,3 +162,42 @@ func TestABurstOfServerErrorsLosesNothing(t *testing.T) {
 		t.Errorf("%d writes, summary %+v", len(s.writes()), out)
 	}
 }
+
+// The credentials are refused for one call of a sweep, each in turn, and accepted again
+// for all that come after it, so that those could write. What the refused call was to
+// tell of is left alone, in the first reading and in the second one.
+func TestCredentialsThatComeBackProveNothing(t *testing.T) {
+	t.Parallel()
+	withheld, ends := 0, false
+	for call := 0; !ends; call++ {
+		s := newStage(t, "enforce", everything)
+		twoDomains(s)
+		fault := s.World.Inject(localaws.Fault{Service: "codeartifact", Skip: call, Times: 1, Kind: localaws.Fail(403, "ExpiredTokenException", "the token is too old")})
+		out, err := s.Invoke(sweep)
+		ends = fault.Count() == 0
+		fault.Remove()
+		var refused *localaws.Call
+		for _, c := range s.World.Calls() {
+			about := refused != nil && (refused.Operation == "ListDomains" ||
+				refused.Input["domain"] == c.Input["domain"] && (refused.Input["repository"] == nil || refused.Input["repository"] == c.Input["repository"]))
+			switch {
+			case c.ErrorCode == "ExpiredTokenException":
+				refused = &c
+			case c.Operation == "DisassociateExternalConnection" && about:
+				t.Errorf("call %d: %v was refused, and then there is %v", call, refused.Input, c.Input)
+			}
+		}
+		written := len(s.writes())
+		if !ends && written < 2 {
+			withheld++
+			if err == nil && out.Complete {
+				t.Errorf("call %d: the run says that it was complete: %+v", call, out)
+			}
+		}
+		s.Sweep()
+		s.wantWrites(inCorp, inLab)
+	}
+	if withheld < 8 { // two lists, and two readings and a write of each of two repositories
+		t.Errorf("only %d refused calls kept back a write", withheld)
+	}
+}

@@ -77,3 +77,36 @@ func TestCredentialsMayEndAtEveryCall(t *testing.T) {
 		t.Error("the credentials never ended after a write: the test proves nothing")
 	}
 }
+
+// The credentials are refused for one call of a sweep, each in turn, and accepted again
+// for all that come after it, so that those could delete. They do not.
+func TestCredentialsThatComeBackProveNothing(t *testing.T) {
+	t.Parallel()
+	withheld, ends := 0, false
+	for call := 0; !ends; call++ {
+		s := newStage(t, "enforce", rules)
+		s.ripe("/npm/*")
+		fault := s.World.Inject(localaws.Fault{Service: "codeartifact", Skip: call, Times: 1, Kind: localaws.Fail(403, "ExpiredTokenException", "the token is too old")})
+		out, err := s.Invoke(endtoend.Sweep)
+		ends = fault.Count() == 0
+		fault.Remove()
+		refused := false
+		for _, c := range s.World.Calls() {
+			refused = refused || c.ErrorCode == "ExpiredTokenException"
+			if refused && c.Write && c.Executed && c.Service == "codeartifact" {
+				t.Errorf("call %d: something was refused, and then there is %s", call, c.Operation)
+			}
+		}
+		if !ends && len(s.writes()) == 0 {
+			withheld++
+			if err == nil && out.Complete {
+				t.Errorf("call %d: the run says that it was complete: %+v", call, out)
+			}
+		}
+		s.Sweep()
+		s.wantWrites("DeletePackageGroup /npm/*")
+	}
+	if withheld < 8 { // four reads, three of them once more, and the write
+		t.Errorf("only %d refused calls kept back the deletion", withheld)
+	}
+}

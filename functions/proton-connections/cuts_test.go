@@ -60,3 +60,40 @@ func TestCredentialsMayEndAtEveryCall(t *testing.T) {
 		t.Error("the credentials never ended after a write: the test proves nothing")
 	}
 }
+
+// The credentials are refused for one call of a sweep, each in turn, and accepted again
+// for all that come after it, so that those could write. On the side that the refused
+// call was to tell of, they do not.
+func TestCredentialsThatComeBackProveNothing(t *testing.T) {
+	t.Parallel()
+	dependsOn := map[string]string{reject: management, remove: environment}
+	withheld, ends := 0, false
+	for call := 0; !ends; call++ {
+		s := newStage(t, "enforce", everything)
+		bothSides(s)
+		fault := s.World.Inject(localaws.Fault{Service: "proton", Skip: call, Times: 1, Kind: localaws.Fail(403, "ExpiredTokenException", "the token is too old")})
+		out, err := s.Invoke(sweep)
+		ends = fault.Count() == 0
+		fault.Remove()
+		var refused *localaws.Call
+		for _, c := range s.World.Calls() {
+			switch side := dependsOn[c.Operation]; {
+			case c.ErrorCode == "ExpiredTokenException":
+				refused = &c
+			case side != "" && refused != nil && (refused.Input["requestedBy"] == side || refused.Operation == c.Operation):
+				t.Errorf("call %d: %s %v was refused, and then there is %s", call, refused.Operation, refused.Input, c.Operation)
+			}
+		}
+		if !ends && len(s.writes()) < 2 {
+			withheld++
+			if err == nil && out.Complete {
+				t.Errorf("call %d: the run says that it was complete: %+v", call, out)
+			}
+		}
+		s.Sweep()
+		s.wantWrites(remove+" strange", reject+" web")
+	}
+	if withheld < 6 { // two lists, and a second reading and a write of each side
+		t.Errorf("only %d refused calls kept back a write", withheld)
+	}
+}
