@@ -8,7 +8,7 @@ golangci  := go tool -modfile=tools/go.mod golangci-lint
 ENV   := prod
 STACK := portcullis-$(ENV)
 
-.PHONY: help demo test fuzz cover bench simulate mutants smoke witness lint validate build deploy stop start round \
+.PHONY: help demo test figures fuzz cover bench simulate mutants smoke witness lint validate build deploy stop start round \
 	invoke-external-connections invoke-package-groups invoke-package-origins invoke-proton-connections clean sound have-go have-sam have-aws
 
 help: ## list these targets
@@ -20,6 +20,21 @@ demo: have-go ## watch Portcullis work against a small AWS on this machine
 test: have-go ## run every test
 	go test ./...
 	go -C tools test ./...
+
+# The tests that log a figure of the table in docs/reliability.md, as "figure of fault 21: ...".
+figured := TestAFloodOfCopiesEndsInOneWrite|TestTheOrderOfEventsDoesNotMatter|TestParseIsBounded|TestTheRateFindsALimitThatNobodyTold|$\
+	TestABurstOfServerErrorsLosesNothing|TestWhatIsOnlyForAMomentIsTriedAgain|TestAWriteIsAttemptedOnceAndThenLookedAt|TestNoPlaceToCut|$\
+	TestAFloodOfAnswersTakesLittleMemory|TestReadAllEndsInACircleOfAnyLength|TestAListThatChangesWhileItIsReadIsNoReasonToAct|$\
+	TestOnlyTheEntriesThatFailedAreSentAgain|TestARaceAtTheMomentOfDeletionIsSaidAndUndone|TestADeletionIsAttemptedOnceAndThenLookedAt|$\
+	TestASweepAndManyEventsAtOnce|TestAKillAtAnyPointLeavesNoWriteWithoutItsIntent|TestCredentialsMayEndAtEveryCall|TestSomebodyWhoFightsBackIsCounted
+
+# Equal lines are counted, and the cuts are added up as well.
+figures: have-go ## measure the figures of the table in docs/reliability.md anew, and print them in its order; for some minutes
+	@mkdir -p build
+	@go test -count=1 -v -run '$(figured)' ./functions/... ./shared/... >build/figures.out || { grep -E -A 9 '^ *--- FAIL' build/figures.out; exit 1; }
+	@sed -n 's/.*figure of fault \([0-9]*\): /\1 /p' build/figures.out | sort -n -k 1,1 | uniq -c | \
+		awk '{ times = $$1; fault = $$2; sub(/^ *[0-9]+ [0-9]+ /, ""); printf "%2d  %5s  %s\n", fault, (times > 1 ? times " x" : ""), $$0 } \
+			fault == 21 { cuts += times * $$1 } END { printf "21  in all %d cuts\n", cuts }' | sort -n -s -k 1,1
 
 # Each target for so long, or so often (TIME=1000x). What it finds stays under testdata/fuzz of its package, and make test runs it from then on.
 TIME := 1m

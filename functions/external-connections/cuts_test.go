@@ -49,7 +49,7 @@ func TestNoPlaceToCutTheSecondReadingLeadsToAWrite(t *testing.T) {
 // run says that it was not complete or fails, and the next one makes it good.
 func TestCredentialsMayEndAtEveryCall(t *testing.T) {
 	t.Parallel()
-	wrote, ends := false, false
+	wrote, ends, calls := false, false, 0
 	for call := 0; !ends; call++ {
 		s := newStage(t, "enforce", everything)
 		twoDomains(s)
@@ -68,12 +68,14 @@ func TestCredentialsMayEndAtEveryCall(t *testing.T) {
 		if !ends && err == nil && out.Complete && len(written) < 2 {
 			t.Errorf("call %d: the run says that it was complete: %+v", call, out)
 		}
+		calls = call
 		if ends && call < 10 {
 			t.Errorf("a sweep makes only %d calls", call)
 		}
 		s.Sweep()
 		s.wantWrites(inCorp, inLab)
 	}
+	t.Logf("figure of fault 38: a sweep of %d calls", calls)
 	if !wrote {
 		t.Error("the credentials never ended after a write: the test proves nothing")
 	}
@@ -138,7 +140,7 @@ func TestAFloodOfAnswersTakesLittleMemory(t *testing.T) {
 	}
 	s.wantWrites(inLab)
 	peak := s.Function.PeakMemory()
-	t.Logf("%d MiB at most", peak>>20)
+	t.Logf("figure of fault 24: %d MiB resident at most", peak>>20)
 	if peak > 96<<20 {
 		t.Errorf("it took %d MiB", peak>>20)
 	}
@@ -161,6 +163,7 @@ func TestABurstOfServerErrorsLosesNothing(t *testing.T) {
 	if !out.Complete || out.Outcomes["applied"] != repositories || len(s.writes()) != repositories {
 		t.Errorf("%d writes, summary %+v", len(s.writes()), out)
 	}
+	t.Logf("figure of fault 19: %d repositories, %d of %d reads refused: %d writes", repositories, n.Load()/2, n.Load(), len(s.writes()))
 }
 
 // The credentials are refused for one call of a sweep, each in turn, and accepted again

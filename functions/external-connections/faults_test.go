@@ -216,6 +216,7 @@ func TestWhatIsOnlyForAMomentIsTriedAgain(t *testing.T) {
 					t.Errorf("summary: %+v", out)
 				}
 				s.wantWrites(inCorp, inLab)
+				t.Logf("figure of fault 20: a trouble that was outlasted, with AWS_NEW_RETRIES_2026=%s", retries)
 			})
 		}
 	}
@@ -262,6 +263,8 @@ func TestAWriteIsAttemptedOnceAndThenLookedAt(t *testing.T) {
 				if got := s.outcomes()["corp/app public:npmjs"]; got != row.outcome {
 					t.Errorf("outcome %q, want %q", got, row.outcome)
 				}
+				t.Logf("figure of fault 20: an answer to a write, with AWS_NEW_RETRIES_2026=%s", retries)
+				t.Logf("figure of fault 33: %d request of a write", calls)
 			})
 		}
 	}

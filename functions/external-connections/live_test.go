@@ -248,9 +248,11 @@ func TestAFloodOfCopiesEndsInOneWrite(t *testing.T) {
 	s.Events.Idle()
 	s.wantWoken(1000)
 	s.wantWrites(associate("app", "public:npmjs"), disconnect("app", "public:npmjs"))
-	if n := len(s.Reported("Action Outcome")); n != 1 {
+	n := len(s.Reported("Action Outcome"))
+	if n != 1 {
 		t.Errorf("%d outcomes are reported", n)
 	}
+	t.Logf("figure of fault 1: 1,000 copies: %d write, %d outcome", countOf(s.writes(), disconnect("app", "public:npmjs")), n)
 }
 
 func TestTheScheduleSweepsEveryHour(t *testing.T) {

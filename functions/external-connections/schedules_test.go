@@ -79,6 +79,7 @@ func TestTheOrderOfEventsDoesNotMatter(t *testing.T) {
 					t.Errorf("%q: app is connected to %q, npm-store to %q, after %d writes", order, a.Connections(), store.Connections(), len(s.writes())-before)
 				}
 			}
+			t.Logf("figure of fault 2: %d orders of 1 to %d events in one state", len(all), len(events))
 		})
 	}
 }
@@ -157,6 +158,7 @@ func TestASweepAndManyEventsAtOnce(t *testing.T) {
 			t.Errorf("%s: %s %s", e.Resource, e.Status, e.Code)
 		}
 	}
+	t.Logf("figure of fault 34: 20 runs at once on %d violations: %d changes", len(names), len(changed))
 	if again := s.Sweep(); !again.Complete || again.Verdicts["violation"] != 0 {
 		t.Errorf("a sweep after it: %+v", again)
 	}
@@ -206,6 +208,7 @@ func TestSomebodyWhoFightsBackIsCounted(t *testing.T) {
 	if applied != rounds {
 		t.Errorf("the metrics count %v changes, want %d", applied, rounds)
 	}
+	t.Logf("figure of fault 44: %d rounds: %v changes counted", rounds, applied)
 }
 
 // A run has one policy: the one that its process started with.

@@ -51,7 +51,7 @@ func TestNoPlaceToCutAnAnswerLeadsToAWrite(t *testing.T) {
 // was left.
 func TestCredentialsMayEndAtEveryCall(t *testing.T) {
 	t.Parallel()
-	wrote, ends := false, false
+	wrote, ends, calls := false, false, 0
 	for call := 0; !ends; call++ {
 		s := newStage(t, "enforce", rules)
 		s.ripe("/npm/*")
@@ -67,12 +67,14 @@ func TestCredentialsMayEndAtEveryCall(t *testing.T) {
 		} else if err == nil && out.Complete {
 			t.Errorf("call %d: nothing was done, and the run says that it was complete: %+v", call, out)
 		}
+		calls = call
 		if ends && call < 8 {
 			t.Errorf("a sweep makes only %d calls", call)
 		}
 		s.Sweep()
 		s.wantWrites("DeletePackageGroup /npm/*")
 	}
+	t.Logf("figure of fault 38: a sweep of %d calls", calls)
 	if !wrote {
 		t.Error("the credentials never ended after a write: the test proves nothing")
 	}

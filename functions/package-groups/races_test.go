@@ -116,6 +116,7 @@ func TestARaceAtTheMomentOfDeletionIsSaidAndUndone(t *testing.T) {
 			if row.check != nil {
 				row.check(t, after)
 			}
+			t.Log("figure of fault 29: a race said and undone")
 		})
 	}
 }
@@ -170,6 +171,7 @@ func TestADeletionIsAttemptedOnceAndThenLookedAt(t *testing.T) {
 			if operations(o.Undo)[0] != "CreatePackageGroup" {
 				t.Errorf("undo %v", o.Undo)
 			}
+			t.Logf("figure of fault 33: %d request of a deletion", calls)
 		})
 	}
 }

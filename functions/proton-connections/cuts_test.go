@@ -31,7 +31,7 @@ func TestNoPlaceToCutAnAnswerLeadsToAWrite(t *testing.T) {
 // ends what was left.
 func TestCredentialsMayEndAtEveryCall(t *testing.T) {
 	t.Parallel()
-	wrote, ends := false, false
+	wrote, ends, calls := false, false, 0
 	for call := 0; !ends; call++ {
 		s := newStage(t, "enforce", everything)
 		bothSides(s)
@@ -50,12 +50,14 @@ func TestCredentialsMayEndAtEveryCall(t *testing.T) {
 		if len(written) < 2 && err == nil && out.Complete {
 			t.Errorf("call %d: %q, and the run says that it was complete: %+v", call, written, out)
 		}
+		calls = call
 		if ends && call < 5 {
 			t.Errorf("a sweep makes only %d calls", call)
 		}
 		s.Sweep()
 		s.wantWrites(remove+" strange", reject+" web")
 	}
+	t.Logf("figure of fault 38: a sweep of %d calls", calls)
 	if !wrote {
 		t.Error("the credentials never ended after a write: the test proves nothing")
 	}

@@ -133,6 +133,7 @@ func TestAWriteIsAttemptedOnceAndThenLookedAt(t *testing.T) {
 					t.Errorf("%d calls, want 1", calls)
 				}
 				s.wantOutcomes(map[string]string{"web": row.outcome})
+				t.Logf("figure of fault 33: %d request of a rejection or a deletion", calls)
 			})
 		}
 	}

@@ -22,6 +22,7 @@ func KillAtEveryCall(t *testing.T, least int, prepare func() (s *Stage, check fu
 				if call < least || err != nil {
 					t.Fatalf("a run makes only %d calls (%v)", call, err)
 				}
+				t.Logf("figure of fault 35: killed at each of %d calls", call)
 				break
 			}
 			if err == nil {

@@ -452,7 +452,7 @@ func TestTheRateFindsALimitThatNobodyTold(t *testing.T) {
 					stop()
 					theirs.Wait()
 					ideal := float64(number+taken-burst) / perSecond // the bucket is never full
-					t.Logf("%.3f of the ideal time, %d refused", took/ideal, refused)
+					t.Logf("figure of fault 17: %.2f of the ideal time, %d calls lost", took/ideal, failed)
 					if failed != 0 || took > 1.05*ideal {
 						t.Errorf("%d calls lost, %.3f of the ideal time; want none, at most 1.05", failed, took/ideal)
 					}

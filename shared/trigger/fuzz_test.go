@@ -106,7 +106,7 @@ func TestParseIsBounded(t *testing.T) {
 		took := time.Since(began)
 		runtime.ReadMemStats(&after)
 		used := float64(after.TotalAlloc-before.TotalAlloc) / (1 << 20)
-		t.Logf("%-26s %4d KiB: %6.2f MiB, %s", name, len(payload)>>10, used, took)
+		t.Logf("figure of fault 10: %s (%d KiB): %.1f MiB", name, len(payload)>>10, used)
 		if used > 8 || took > 2*time.Second {
 			t.Errorf("%s takes %.1f MiB and %s", name, used, took)
 		}
