@@ -43,7 +43,7 @@ fuzz: have-go ## try to break whatever reads what others wrote, each reader for 
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd functions internal shared | xargs -n 1 dirname | sort -u); do \
 		for target in $$(go test -list '^Fuzz' ./$$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) ./$$package; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) -fuzzminimizetime 1s ./$$package; \
 		done; \
 	done
 
@@ -51,17 +51,22 @@ decided := ./shared/control ./shared/policy ./shared/trigger $(patsubst %/decide
 comma   := ,
 space   := $(subst ,, )
 
-# The profile has a block once for each package whose tests ran; one that ran it is enough.
-cover: have-go ## print how much of the decisions the tests execute; all of every decide.go is asked for
+# The profile has a block once for each package whose tests ran; one that ran it is enough. What is printed are the rows
+# of the table in docs/reliability.md.
+cover: have-go ## print how much of the decisions the tests execute; all of every decide.go is asked for, and that the page says the same
 	@mkdir -p build
-	@go test -coverprofile=build/cover.out -coverpkg=$(subst $(space),$(comma),$(strip $(decided))) $(decided) >/dev/null
+	@go test -coverprofile=build/cover.out -coverpkg=$(subst $(space),$(comma),$(strip $(decided))) $(decided) >build/cover.log || { cat build/cover.log; exit 1; }
 	@awk 'NR > 1 { size[$$1] = $$2; runs[$$1] += $$3 } \
 		END { for (block in size) { \
 			file = block; sub(/^[^\/]*\//, "", file); sub(/:.*/, "", file); folder = file; sub(/\/[^\/]*$$/, "", folder); \
 			part = file ~ /decide\.go$$/ ? file : folder ~ /(control|policy|trigger)$$/ ? folder : ""; \
 			if (part == "") continue; \
-			all[part] += size[block]; if (runs[block]) hit[part] += size[block]; else if (part == file) { missed = 1; print "not executed: " block }} \
-		for (part in all) printf "%-32s %5.1f %% of %d statements\n", part, 100 * hit[part] / all[part], all[part]; exit missed }' build/cover.out
+			all[part] += size[block]; if (runs[block]) hit[part] += size[block]; \
+			else { if (size[block]) print "not executed: " block >"/dev/stderr"; if (part == file) missed = 1 }} \
+		for (part in all) printf "| `%s` | %d | %s %% |\n", part, all[part], hit[part] == all[part] ? "100" : sprintf("%.1f", int(1000 * hit[part] / all[part]) / 10); \
+		exit missed }' build/cover.out >build/cover.rows || { cat build/cover.rows; exit 1; }
+	@sort build/cover.rows
+	@! grep -vxFf docs/reliability.md build/cover.rows >/dev/null || { echo "docs/reliability.md says otherwise, under Coverage: put these rows there" >&2; exit 1; }
 
 SEEDS := 10000
 simulate: have-go ## play SEEDS hostile schedules and count what came of them, or tell the story of one (SEED=n)

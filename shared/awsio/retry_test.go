@@ -387,6 +387,7 @@ func TestRetryDelay(t *testing.T) {
 		{"passes over a header that is a date", "Wed, 21 Oct 2026 07:28:00 GMT", 0, 100 * time.Millisecond},
 		{"passes over a header that is a word", "soon", 0, 100 * time.Millisecond},
 		{"is at most five seconds after an hour, too", "3601", 5 * time.Second, 5 * time.Second},
+		{"is at most five seconds after three centuries, too", "9223372037", 5 * time.Second, 5 * time.Second},
 		{"passes over a header that is no number of this machine's", "99999999999999999999", 0, 100 * time.Millisecond},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -132,6 +132,13 @@ func TestRefusesCasesWith(t *testing.T) {
 			`4:26: package_groups[0].group "/npm/**" ends in **, and a case is about one group; write group: "/npm/acme/*"`,
 			`4:45: package_groups[0].domain "c*" is a pattern, and a case is about one resource; write domain: corp`,
 		}},
+		{"values of other kinds", casesHead + "external_connections: [{repository: [corp/x], connection: x, expect: compliant}]\npackage_origins: [{package: 'pkg:npm/ui', domain: corp, group: {a: b}, expect: compliant}]\n", []string{
+			`3:37: external_connections[0].repository is a list; write repository: corp/npm-store`,
+			`4:64: package_origins[0].group is a mapping; write group: "/npm/acme/*" (the one that it resolves to)`,
+		}},
+		{"a time that is a list", "version: 1\nat: [2026]\nexternal_connections: [{repository: corp/x, connection: x, expect: compliant}]\n", []string{
+			`2:5: at is a list; write at: 2026-11-20 (the time at which the cases are judged)`,
+		}},
 		{"verdicts that there are not", casesHead + "external_connections: [{repository: corp/x, connection: x, expect: violated}, {repository: corp/x, connection: x}]\n", []string{
 			`3:68: external_connections[0].expect is "violated"; the names here are "compliant", "violation", "waived", "undetermined"`,
 			`3:79: external_connections[1] lacks "expect"; add expect: violation (or compliant, waived, undetermined)`,

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func write(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestTheSmallestInputsComeFirst(t *testing.T) {
+	folder := t.TempDir()
+	for name, size := range map[string]int{"b": 3, "a": 3, "c": 1, "large": largest + 1, "whole": largest} {
+		write(t, filepath.Join(folder, name), strings.Repeat("x", size))
+	}
+	paths, err := inputs(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range paths {
+		names = append(names, filepath.Base(p))
+	}
+	if diff := cmp.Diff([]string{"c", "a", "b", "whole"}, names); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if _, err := inputs(filepath.Join(folder, "none")); err == nil {
+		t.Error("a target that was never run has inputs")
+	}
+}
+
+func TestWhatRanIsReadFromTheProfile(t *testing.T) {
+	got, err := executed(write(t, filepath.Join(t.TempDir(), "profile"), "mode: set\nx/a.go:1.2,3.4 2 1\nx/a.go:5.6,7.8 1 0\nx/b.go:1.2,3.4 0 1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]bool{"x/a.go:1.2,3.4 2": true, "x/b.go:1.2,3.4 0": true}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if _, err := executed(write(t, filepath.Join(t.TempDir(), "profile"), "mode: set\n")); err == nil {
+		t.Error("a profile of nothing is taken for one")
+	}
+}
