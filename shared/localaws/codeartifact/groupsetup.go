@@ -129,7 +129,7 @@ func (g PackageGroup) hold(f func(it *group, now time.Time)) {
 // needs it.
 func (d Domain) AddPackage(repositoryName, format, namespace, name string) {
 	d.Repository(repositoryName).hold(func(r *repository) {
-		r.addPackage(coordinate{format, namespace, name}.normal()).versions["1.0.0"] = "Published"
+		r.addPackage(coordinate{format, namespace, name}.normal()).versions["1.0.0"] = version{"Published", "first"}
 	})
 }
 

@@ -70,6 +70,23 @@ type publishOutput struct {
 	VersionRevision string `json:"versionRevision"`
 }
 
+// disposeOutput has both maps also when they are empty, as in AWS's sample.
+// https://docs.aws.amazon.com/cli/latest/reference/codeartifact/dispose-package-versions.html
+type disposeOutput struct {
+	SuccessfulVersions map[string]successfulVersion `json:"successfulVersions"`
+	FailedVersions     map[string]failedVersion     `json:"failedVersions"`
+}
+
+type successfulVersion struct {
+	Revision string `json:"revision"`
+	Status   string `json:"status"`
+}
+
+type failedVersion struct {
+	ErrorCode    string `json:"errorCode"`
+	ErrorMessage string `json:"errorMessage"`
+}
+
 type asset struct {
 	Name   string            `json:"name"`
 	Hashes map[string]string `json:"hashes"`

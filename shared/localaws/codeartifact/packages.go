@@ -10,9 +10,11 @@ import (
 // A pkg is a package in a repository, with or without versions.
 type pkg struct {
 	coordinate
-	publish, upstream string            // its own origin controls: ALLOW or BLOCK
-	versions          map[string]string // their status, by version
+	publish, upstream string // its own origin controls: ALLOW or BLOCK
+	versions          map[string]version
 }
+
+type version struct{ status, revision string }
 
 func (p *pkg) key() string { return p.path() }
 
@@ -32,7 +34,7 @@ func (r *repository) addPackage(c coordinate) *pkg {
 	if p, found := r.packages.find(c.path()); found {
 		return p
 	}
-	p := &pkg{coordinate: c, publish: "ALLOW", upstream: "BLOCK", versions: map[string]string{}}
+	p := &pkg{coordinate: c, publish: "ALLOW", upstream: "BLOCK", versions: map[string]version{}}
 	r.packages.insert(p)
 	held := &presence{coordinate: c, variation: variation(c.path())}
 	if known, found := r.domain.packages.find(held.key()); found {
@@ -145,7 +147,7 @@ func (s *Service) putPackageOriginConfiguration(rq request) (any, bool, error) {
 }
 
 // publishPackageVersion takes generic packages, as AWS does, and keeps of an asset nothing. What the package's own
-// origin controls or those of its group block is a ConflictException, as a version that exists is [assumed].
+// origin controls or those of its group block is a ConflictException, as a version that exists or did is [assumed].
 // https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_PublishPackageVersion.html
 func (s *Service) publishPackageVersion(rq request) (any, bool, error) {
 	r, err := s.repository(rq, Write)
@@ -169,18 +171,49 @@ func (s *Service) publishPackageVersion(rq request) (any, bool, error) {
 		switch {
 		case p.publish == "BLOCK":
 			return nil, false, conflict("package", c.name, fmt.Sprintf("package '%s' blocks publishing", c.path()))
-		case p.versions[rq.PackageVersion] == "Published":
+		case p.versions[rq.PackageVersion].status == "Published":
 			return nil, false, conflict("package-version", rq.PackageVersion,
 				fmt.Sprintf("version %s of '%s' is published", rq.PackageVersion, c.path()))
+		case p.versions[rq.PackageVersion].status == "Disposed":
+			return nil, false, conflict("package-version", rq.PackageVersion,
+				fmt.Sprintf("version %s of '%s' was disposed of", rq.PackageVersion, c.path()))
 		}
 	}
 	status := "Published"
 	if rq.Unfinished {
 		status = "Unfinished"
 	}
-	r.addPackage(c).versions[rq.PackageVersion] = status
+	r.addPackage(c).versions[rq.PackageVersion] = version{status, rq.RequestID}
 	return publishOutput{
 		packageName: c.packageName(), Version: rq.PackageVersion, VersionRevision: rq.RequestID, Status: status,
 		Asset: asset{rq.AssetName, map[string]string{"SHA-256": rq.AssetSHA256}, len(rq.asset)},
 	}, true, nil
+}
+
+// disposePackageVersions leaves the package where it is, also if no other version of it is left. Disposing once more
+// succeeds [assumed].
+// https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_DisposePackageVersions.html
+func (s *Service) disposePackageVersions(rq request) (any, bool, error) {
+	_, p, err := s.pkg(rq, Write)
+	if err != nil {
+		return nil, false, err
+	}
+	out, changed := disposeOutput{map[string]successfulVersion{}, map[string]failedVersion{}}, false
+	for _, name := range rq.Versions {
+		v, found := p.versions[name]
+		revision, chosen := rq.VersionRevisions[name]
+		switch {
+		case !found:
+			out.FailedVersions[name] = failedVersion{"NOT_FOUND", "there is no such version"}
+		case rq.ExpectedStatus != "" && rq.ExpectedStatus != v.status:
+			out.FailedVersions[name] = failedVersion{"MISMATCHED_STATUS", "the version is " + v.status}
+		case chosen && revision != v.revision:
+			out.FailedVersions[name] = failedVersion{"MISMATCHED_REVISION", "the version is of revision " + v.revision}
+		default:
+			changed = changed || v.status != "Disposed"
+			p.versions[name] = version{"Disposed", v.revision}
+			out.SuccessfulVersions[name] = successfulVersion{v.revision, "Disposed"}
+		}
+	}
+	return out, changed, nil
 }

@@ -185,3 +185,49 @@ func TestPublishingIsHeldBackByTheOriginControls(t *testing.T) {
 		Restrictions: origin("BLOCK", "ALLOW").Restrictions}))(t)
 	blocked("tool", "package '/generic/acme/tool' blocks publishing")
 }
+
+func TestADisposedVersionLeavesItsPackage(t *testing.T) {
+	w, s := newWorld(t)
+	domain := s.AddDomain(owner, region, "corp")
+	domain.AddRepository("team")
+	c := client(w, owner)
+	first := must(publish(t, c, "tool", "1.0"))(t).VersionRevision
+	second := must(publish(t, c, "tool", "2.0"))(t).VersionRevision
+	dispose := func(change func(*sdk.DisposePackageVersionsInput), versions ...string) *sdk.DisposePackageVersionsOutput {
+		t.Helper()
+		in := &sdk.DisposePackageVersionsInput{Domain: aws.String("corp"), Repository: aws.String("team"), Format: "generic",
+			Namespace: aws.String("acme"), Package: aws.String("tool"), Versions: versions}
+		change(in)
+		return must(c.DisposePackageVersions(t.Context(), in))(t)
+	}
+	same(t, []any{
+		map[string]types.SuccessfulPackageVersionInfo{"1.0": {Revision: first, Status: types.PackageVersionStatusDisposed}},
+		map[string]types.PackageVersionError{
+			"2.0": {ErrorCode: types.PackageVersionErrorCodeMismatchedRevision, ErrorMessage: aws.String("the version is of revision " + *second)},
+			"3.0": {ErrorCode: types.PackageVersionErrorCodeNotFound, ErrorMessage: aws.String("there is no such version")}},
+	}, func() []any {
+		out := dispose(func(in *sdk.DisposePackageVersionsInput) {
+			in.VersionRevisions = map[string]string{"2.0": "another"}
+		}, "1.0", "2.0", "3.0")
+		return []any{out.SuccessfulVersions, out.FailedVersions}
+	}())
+	expecting := func(in *sdk.DisposePackageVersionsInput) { in.ExpectedStatus = types.PackageVersionStatusPublished }
+	same(t, map[string]types.PackageVersionError{
+		"1.0": {ErrorCode: types.PackageVersionErrorCodeMismatchedStatus, ErrorMessage: aws.String("the version is Disposed")},
+	}, dispose(expecting, "1.0", "2.0").FailedVersions)
+	if again := dispose(func(*sdk.DisposePackageVersionsInput) {}, "1.0"); len(again.SuccessfulVersions) != 1 {
+		t.Errorf("once more: %v", again.FailedVersions)
+	}
+	if writes := w.Writes(); writes[len(writes)-1].Changed {
+		t.Error("disposing once more changed something")
+	}
+
+	listed := must(c.ListAssociatedPackages(t.Context(), &sdk.ListAssociatedPackagesInput{
+		Domain: aws.String("corp"), PackageGroup: aws.String("/*")}))(t).Packages
+	if len(listed) != 1 {
+		t.Errorf("%d packages are associated", len(listed))
+	}
+	_, err := publish(t, c, "tool", "1.0")
+	refused(t, w, err, 409, &types.ConflictException{ResourceId: aws.String("1.0"), ResourceType: types.ResourceTypePackageVersion,
+		Message: aws.String("version 1.0 of '/generic/acme/tool' was disposed of")})
+}

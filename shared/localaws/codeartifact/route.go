@@ -65,6 +65,9 @@ func operations() []operation {
 		{"POST", "/v1/package/version/publish", "PublishPackageVersion",
 			"domain! domain-owner repository! format! namespace package! version! asset! unfinished", blob,
 			write, (*Service).publishPackageVersion},
+		{"POST", "/v1/package/versions/dispose", "DisposePackageVersions",
+			"domain! domain-owner repository! format! namespace package!", "versions! versionRevisions expectedStatus",
+			write, (*Service).disposePackageVersions},
 
 		{"POST", "/v1/package-groups", "ListPackageGroups",
 			"domain! domain-owner prefix max-results next-token", "", read, (*Service).listPackageGroups},
@@ -122,6 +125,9 @@ type request struct {
 	PackagePrefix, Publish, Upstream       string
 	PackageVersion, AssetName, AssetSHA256 string
 	Unfinished                             bool
+	Versions                               []string
+	VersionRevisions                       map[string]string
+	ExpectedStatus                         string
 	asset                                  []byte
 }
 

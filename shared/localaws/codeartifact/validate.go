@@ -35,6 +35,7 @@ var patterns = sync.OnceValue(func() map[string]*regexp.Regexp {
 		"packageVersion":        `[^#/\s]{1,255}`,
 		"assetName":             `\P{C}{1,255}`,
 		"assetSHA256":           `[0-9a-f]{64}`,
+		"expectedStatus":        `Archived|Deleted|Disposed|Published|Unfinished|Unlisted`,
 		"publish":               `ALLOW|BLOCK`,
 		"upstream":              `ALLOW|BLOCK`,
 		"originRestrictionType": `EXTERNAL_UPSTREAM|INTERNAL_UPSTREAM|PUBLISH`,
