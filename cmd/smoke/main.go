@@ -1,12 +1,12 @@
 // Command smoke tries Portcullis in a sandbox account of AWS, and asks there what no document settles. `make smoke` runs it;
 // docs/fidelity.md says what it does, and has the questions.
 //
-// It refuses every account but the one that is named, and one with a CodeArtifact domain that it did not make. All that it
-// makes is in a domain of its own, which it removes again, also when it fails or is interrupted.
+// It refuses every account but the one that is named, and to begin in a Region where there is a CodeArtifact domain that it
+// did not make. All that it makes is in a domain of its own, which it removes again, also when it fails or is interrupted.
 //
 // It was tried against the small AWS of package localaws only.
 //
-// sandbox.go is what it may work in, play.go lets the controls run, questions.go asks.
+// sandbox.go is what it may work in, play.go lets the controls run, questions.go asks, leave.go removes what was made.
 package main
 
 import (
@@ -37,7 +37,7 @@ const (
 
 const (
 	longest = 40 * time.Minute // of a run
-	leaving = 10 * time.Minute // of removing what was made
+	leaving = 10 * time.Minute // of removing what was made, at most
 )
 
 type options struct {
@@ -46,15 +46,16 @@ type options struct {
 	record  string
 	signin  signin.Options
 	patient time.Duration // how long a package group may take to show
-	pause   time.Duration // between two looks for it
+	again   time.Duration // how long something is tried again that may pass
+	pause   time.Duration // before it is tried again
 }
 
 func main() {
-	o := options{patient: 10 * time.Minute, pause: 5 * time.Second}
+	o := options{patient: 10 * time.Minute, again: 2 * time.Minute, pause: 5 * time.Second}
 	region := ""
 	flag.StringVar(&o.sandbox, "yes-this-is-a-sandbox", "", "the `ACCOUNT` of the credentials, in which nobody keeps packages")
-	flag.BoolVar(&o.cleanup, "cleanup", false, "only remove what a run that was killed has left")
-	flag.StringVar(&o.record, "record", "portcullis-smoke-"+time.Now().UTC().Format("20060102T150405Z")+".jsonl", "`FILE` for what is made and done, which must not be there yet")
+	flag.BoolVar(&o.cleanup, "cleanup", false, "only remove what a run that was killed has left: the domain of any run, also of one that is not over")
+	flag.StringVar(&o.record, "record", recordOf(time.Now()), "`FILE` for what is made and done, which must not be there yet")
 	flag.StringVar(&o.signin.Profile, "profile", "", "`NAME` of the profile with the credentials, in ~/.aws/config")
 	flag.StringVar(&region, "region", "", "`NAME` of the Region")
 	flag.StringVar(&o.signin.Endpoint, "endpoint-url", "", "`URL` where AWS is, for tests")
@@ -66,13 +67,19 @@ func main() {
 	if region != "" {
 		o.signin.Regions = []string{region}
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A terminal that is closed and a reader that is gone end the run too, and not the removing.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	status, err := run(ctx, o, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "smoke:", err)
 	}
 	os.Exit(status)
+}
+
+// recordOf is the name of the file of a run. Git ignores it.
+func recordOf(began time.Time) string {
+	return "portcullis-smoke-" + began.UTC().Format("20060102T150405Z") + ".jsonl"
 }
 
 // run does it all. Once something may have been made it is removed, whatever happens.
@@ -83,25 +90,28 @@ func run(ctx context.Context, o options, out io.Writer) (status int, err error) 
 	if err != nil {
 		return failed, err
 	}
-	left, err := s.guard(ctx)
-	if err != nil {
-		return failed, err
-	}
 	if o.cleanup {
-		return s.leave(ctx, left)
+		return s.cleanup(ctx)
 	}
-	if left {
-		return failed, fmt.Errorf("the domain %s is there already, left by another run, or used by one that is not over; remove it with -cleanup", domain)
+	if err := s.guard(ctx); err != nil {
+		return failed, err
 	}
 	if err := s.open(o.record); err != nil {
 		return failed, err
 	}
 	defer func() { _ = s.record.Close() }() // every line is on the disk
+	made, err := s.create(ctx)
+	if !made {
+		return failed, err
+	}
 	defer func() {
-		if _, gone := s.leave(ctx, true); gone != nil {
-			status, err = failed, errors.Join(err, gone)
+		if left := s.leave(ctx); left != nil {
+			status, err = failed, errors.Join(err, left)
 		}
 	}()
+	if err != nil {
+		return failed, err
+	}
 	if err := s.build(ctx); err != nil {
 		return failed, err
 	}
@@ -115,21 +125,6 @@ func run(ctx context.Context, o options, out io.Writer) (status int, err error) 
 		return failed, errors.Join(played, err)
 	}
 	return status, err
-}
-
-// leave removes the domain, also after an interrupt.
-func (s *sandbox) leave(ctx context.Context, there bool) (int, error) {
-	if !there {
-		s.say("nothing is left to remove")
-		return asAssumed, nil
-	}
-	s.say("removing the domain %s and all that is in it", domain)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaving)
-	defer cancel()
-	if err := s.clean(ctx); err != nil {
-		return failed, fmt.Errorf("%w; the domain %s may be there still: remove it with -cleanup", err, domain)
-	}
-	return asAssumed, nil
 }
 
 // ask asks all questions, and prints what is assumed beside what was answered.

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,13 +32,16 @@ func questions() []question {
 		{"C1", "are empty lists of a repository there?", emptyLists},
 		{"C2", "has a listed group modes and a parent?", listedGroups},
 		{"C3", "what does a new group restrict?", newGroup},
-		{"C4", "is a package without versions associated?", noVersions},
+		{"C4", "is a package without versions associated? one without any but disposed ones?", noVersions},
 		{"C5", "how long until a new group shows, and a deleted one does not?", consistency},
 		{"C6", "which patterns are there for Python?", python},
 		{"C7", "which group wins, the weak one that is more specific?", winner},
 		{"C8", "where is an inherited list?", inherited},
+		{"C9", "what if only the package allows publishing? only its group? both?", bothControls},
+		{"C10", "can a pattern be without its slash, and how does its ARN read?", noSlash},
 		{"C14", "how is the status of a connection written?", statusOfConnection},
 		{"C15", "what if a connection is removed that is gone?", gone},
+		{"C16", "what if a connection is removed by two at once?", atOnce},
 		{"C17", "what of a second connection, and of the same again?", second},
 		{"C19", "what if /* is deleted, and another one twice?", twice},
 		{"C20", "what may be configured?", configurations},
@@ -105,20 +110,68 @@ func newGroup(ctx context.Context, s *sandbox) (reply, error) {
 	return reply{"INHERIT, INHERIT, INHERIT", strings.Join(modes, ", ")}, nil
 }
 
+// noVersions looks for a while after a change, as a package may show or go late.
 func noVersions(ctx context.Context, s *sandbox) (reply, error) {
+	if err := s.control(ctx, "smoke-blocked", "versionless", types.AllowPublishAllow); err != nil {
+		return reply{}, err
+	}
+	versionless, err := s.associated(ctx, blocked, 1)
+	if err != nil {
+		return reply{}, err
+	}
+	if err := s.publish(ctx, "smoke-list", "disposed"); err != nil {
+		return reply{}, err
+	}
+	if n, err := s.associated(ctx, listed, 1); n != 1 {
+		return reply{}, errors.Join(fmt.Errorf("of one package that was published, %d are associated", n), err)
+	}
+	out, err := do(ctx, s, s.writes.DisposePackageVersions, &codeartifact.DisposePackageVersionsInput{
+		Domain: aws.String(domain), DomainOwner: s.owner(), Repository: aws.String(team), Format: types.PackageFormatGeneric,
+		Namespace: aws.String("smoke-list"), Package: aws.String("disposed"), Versions: []string{"1.0"}})
+	if err != nil {
+		return reply{}, err
+	}
+	if len(out.SuccessfulVersions) != 1 {
+		return reply{}, errors.New("the version is not disposed of")
+	}
+	disposed, err := s.associated(ctx, listed, 0)
+	return reply{"1 package, 1 package", fmt.Sprintf("%d package, %d package", versionless, disposed)}, err
+}
+
+// associated counts the packages of a group, for a while until there are so many.
+func (s *sandbox) associated(ctx context.Context, pattern string, want int) (n int, err error) {
+	_, err = s.within(ctx, s.again, func() (bool, error) {
+		out, err := s.reads.ListAssociatedPackages(ctx, &codeartifact.ListAssociatedPackagesInput{
+			Domain: aws.String(domain), DomainOwner: s.owner(), PackageGroup: aws.String(pattern)})
+		if err != nil {
+			return false, err
+		}
+		n = len(out.Packages)
+		return n == want, nil
+	})
+	return n, err
+}
+
+// control sets whether a package itself allows publishing.
+func (s *sandbox) control(ctx context.Context, namespace, name string, publish types.AllowPublish) error {
 	_, err := do(ctx, s, s.writes.PutPackageOriginConfiguration, &codeartifact.PutPackageOriginConfigurationInput{
 		Domain: aws.String(domain), DomainOwner: s.owner(), Repository: aws.String(team), Format: types.PackageFormatGeneric,
-		Namespace: aws.String("smoke-blocked"), Package: aws.String("versionless"),
-		Restrictions: &types.PackageOriginRestrictions{Publish: types.AllowPublishAllow, Upstream: types.AllowUpstreamBlock}})
-	if err != nil {
-		return reply{}, err
+		Namespace: aws.String(namespace), Package: aws.String(name),
+		Restrictions: &types.PackageOriginRestrictions{Publish: publish, Upstream: types.AllowUpstreamBlock}})
+	return err
+}
+
+// publish publishes version 1.0 of a package.
+func (s *sandbox) publish(ctx context.Context, namespace, name string) error {
+	content := []byte("smoke")
+	if err := s.made(ctx, "PublishPackageVersion", "generic/"+namespace+"/"+name+" 1.0"); err != nil {
+		return err
 	}
-	out, err := s.reads.ListAssociatedPackages(ctx, &codeartifact.ListAssociatedPackagesInput{
-		Domain: aws.String(domain), DomainOwner: s.owner(), PackageGroup: aws.String(blocked)})
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{"1 package", fmt.Sprintf("%d package", len(out.Packages))}, nil
+	_, err := s.writes.PublishPackageVersion(ctx, &codeartifact.PublishPackageVersionInput{
+		Domain: aws.String(domain), DomainOwner: s.owner(), Repository: aws.String(team), Format: types.PackageFormatGeneric,
+		Namespace: aws.String(namespace), Package: aws.String(name), PackageVersion: aws.String("1.0"), AssetName: aws.String("smoke.txt"),
+		AssetContent: bytes.NewReader(content), AssetSHA256: aws.String(fmt.Sprintf("%x", sha256.Sum256(content)))})
+	return err
 }
 
 func consistency(ctx context.Context, s *sandbox) (reply, error) {
@@ -186,6 +239,35 @@ func number(n *int64) string {
 	return fmt.Sprint(*n)
 }
 
+func bothControls(ctx context.Context, s *sandbox) (reply, error) {
+	var errs []error
+	for _, of := range []struct {
+		namespace string
+		publish   types.AllowPublish
+	}{
+		{"smoke-blocked", types.AllowPublishAllow},
+		{"smoke-list", types.AllowPublishBlock},
+		{"smoke-list", types.AllowPublishAllow},
+	} {
+		name := "controlled-" + strings.ToLower(string(of.publish))
+		if err := s.control(ctx, of.namespace, name, of.publish); err != nil {
+			return reply{}, err
+		}
+		errs = append(errs, s.publish(ctx, of.namespace, name))
+	}
+	return asked("ConflictException, ConflictException, taken", errs...)
+}
+
+func noSlash(ctx context.Context, s *sandbox) (reply, error) {
+	out, err := do(ctx, s, s.writes.CreatePackageGroup, &codeartifact.CreatePackageGroupInput{
+		Domain: aws.String(domain), DomainOwner: s.owner(), PackageGroup: aws.String("npm/smoke~")})
+	a, err := asked("ValidationException", err)
+	if err == nil && out != nil && out.PackageGroup != nil {
+		a.answered = aws.ToString(out.PackageGroup.Arn)
+	}
+	return a, err
+}
+
 func statusOfConnection(ctx context.Context, s *sandbox) (reply, error) {
 	d, err := s.describe(ctx, gateway)
 	if err != nil {
@@ -201,6 +283,28 @@ func gone(ctx context.Context, s *sandbox) (reply, error) {
 	_, err := do(ctx, s, s.writes.DisassociateExternalConnection, &codeartifact.DisassociateExternalConnectionInput{
 		Domain: aws.String(domain), DomainOwner: s.owner(), Repository: aws.String(team), ExternalConnection: aws.String(connection)})
 	return asked("ResourceNotFoundException", err)
+}
+
+// atOnce gives a repository a connection, and has it removed by two.
+func atOnce(ctx context.Context, s *sandbox) (reply, error) {
+	if err := s.connect(ctx, team); err != nil {
+		return reply{}, err
+	}
+	errs := make([]error, 2)
+	var both sync.WaitGroup
+	for i := range errs {
+		both.Go(func() {
+			_, errs[i] = do(ctx, s, s.writes.DisassociateExternalConnection, &codeartifact.DisassociateExternalConnectionInput{
+				Domain: aws.String(domain), DomainOwner: s.owner(), Repository: aws.String(team), ExternalConnection: aws.String(connection)})
+		})
+	}
+	both.Wait()
+	slices.SortFunc(errs, func(a, b error) int { // which of them was first says nothing
+		x, _ := answer(a)
+		y, _ := answer(b)
+		return strings.Compare(x, y)
+	})
+	return asked("ResourceNotFoundException, taken", errs...)
 }
 
 func second(ctx context.Context, s *sandbox) (reply, error) {
@@ -232,15 +336,7 @@ func configurations(ctx context.Context, s *sandbox) (reply, error) {
 }
 
 func publishing(ctx context.Context, s *sandbox) (reply, error) {
-	content := []byte("smoke")
-	if err := s.made("PublishPackageVersion", "generic/smoke-blocked/tool 1.0"); err != nil {
-		return reply{}, err
-	}
-	_, err := s.writes.PublishPackageVersion(ctx, &codeartifact.PublishPackageVersionInput{
-		Domain: aws.String(domain), DomainOwner: s.owner(), Repository: aws.String(team), Format: types.PackageFormatGeneric,
-		Namespace: aws.String("smoke-blocked"), Package: aws.String("tool"), PackageVersion: aws.String("1.0"), AssetName: aws.String("tool.txt"),
-		AssetContent: bytes.NewReader(content), AssetSHA256: aws.String(fmt.Sprintf("%x", sha256.Sum256(content)))})
-	return asked("ConflictException", err)
+	return asked("ConflictException", s.publish(ctx, "smoke-blocked", "tool"))
 }
 
 // ended has the control look, which says how it understands the answer.

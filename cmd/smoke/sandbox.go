@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +21,8 @@ import (
 	"portcullis/shared/control"
 )
 
-// What this program makes. The tag tells its domain from one that somebody else gave the same name.
+// What this program makes. The tag tells its domain from one that somebody else gave the same name, and its value the run
+// that made it.
 const (
 	domain = "portcullis-smoke"
 	tagKey = "portcullis:smoke"
@@ -44,6 +45,7 @@ const (
 
 // A sandbox is the account and Region that is worked in.
 type sandbox struct {
+	mark    string // the tag's value of this run
 	out     io.Writer
 	login   *signin.Login
 	scope   control.Scope
@@ -53,6 +55,7 @@ type sandbox struct {
 	writes  *codeartifact.Client
 	record  *os.File
 	patient time.Duration
+	again   time.Duration
 	pause   time.Duration
 	shown   time.Duration // how long a new package group took to show
 }
@@ -69,7 +72,10 @@ func enter(ctx context.Context, o options, out io.Writer) (*sandbox, error) {
 	if len(login.Regions) != 1 {
 		return nil, errors.New("name one Region")
 	}
-	s := &sandbox{out: out, login: login, scope: control.Scope{Account: login.Account, Region: login.Regions[0]}, patient: o.patient, pause: o.pause}
+	s := &sandbox{
+		mark: "run " + rand.Text(), out: out, login: login, scope: control.Scope{Account: login.Account, Region: login.Regions[0]},
+		patient: o.patient, again: o.again, pause: o.pause,
+	}
 	if s.watch, err = login.AWS(s.scope.Region, control.Monitor).Session(s.scope); err != nil {
 		return nil, err
 	}
@@ -77,15 +83,19 @@ func enter(ctx context.Context, o options, out io.Writer) (*sandbox, error) {
 		return nil, err
 	}
 	s.reads, s.writes = codeartifact.NewFromConfig(s.watch.Reads), codeartifact.NewFromConfig(s.act.Writes)
-	s.say("account %s, Region %s", s.scope.Account, s.scope.Region)
+	s.say("account %s, Region %s; in other Regions it neither looks nor writes", s.scope.Account, s.scope.Region)
 	return s, nil
 }
 
 func (s *sandbox) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
 
-// guard refuses an account in which somebody keeps packages: one with a domain that is not ours, or that administers a
-// repository in the domain of another account. It says whether our domain is there.
-func (s *sandbox) guard(ctx context.Context) (ours bool, err error) {
+// guard refuses to begin where somebody keeps packages: where there is a domain that is not ours, or a repository that the
+// account administers in the domain of another one, and where another run is at work or has left its domain.
+//
+// It looks into this Region only. A domain belongs to a Region, all that is written goes into our own domain there, and the
+// quotas on requests are counted by Region, so a domain elsewhere cannot be harmed. To look for one everywhere would be to
+// refuse most sandboxes: some Regions are disabled or denied there, and what could not be read would have to count.
+func (s *sandbox) guard(ctx context.Context) error {
 	domains, err := awsio.ReadAll(ctx, "domains", func(ctx context.Context, token *string) ([]types.DomainSummary, *string, error) {
 		page, err := s.reads.ListDomains(ctx, &codeartifact.ListDomainsInput{NextToken: token})
 		if err != nil {
@@ -94,23 +104,13 @@ func (s *sandbox) guard(ctx context.Context) (ours bool, err error) {
 		return page.Domains, page.NextToken, nil
 	})
 	if err != nil {
-		return false, fmt.Errorf("listing domains: %w; nothing was changed", err)
+		return fmt.Errorf("listing domains: %w; nothing was changed", err)
 	}
 	for _, d := range domains.Items() {
-		if aws.ToString(d.Name) == domain && d.Status == types.DomainStatusDeleted {
-			continue // it is listed for a while, and nothing is in it
-		}
 		if aws.ToString(d.Name) != domain {
-			return false, fmt.Errorf("there is a domain %s, which this program did not make: this is no sandbox; nothing was changed", aws.ToString(d.Name))
+			return fmt.Errorf("there is a domain %s in Region %s, which this program did not make: this is no sandbox; nothing was changed",
+				aws.ToString(d.Name), s.scope.Region)
 		}
-		tags, err := s.reads.ListTagsForResource(ctx, &codeartifact.ListTagsForResourceInput{ResourceArn: d.Arn})
-		if err != nil {
-			return false, fmt.Errorf("reading the tags of domain %s: %w; nothing was changed", domain, err)
-		}
-		if !slices.ContainsFunc(tags.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == tagKey }) {
-			return false, fmt.Errorf("the domain %s has no tag %s, so somebody else made it; nothing was changed", domain, tagKey)
-		}
-		ours = true
 	}
 	repositories, err := awsio.ReadAll(ctx, "repositories", func(ctx context.Context, token *string) ([]types.RepositorySummary, *string, error) {
 		page, err := s.reads.ListRepositories(ctx, &codeartifact.ListRepositoriesInput{NextToken: token})
@@ -120,15 +120,23 @@ func (s *sandbox) guard(ctx context.Context) (ours bool, err error) {
 		return page.Repositories, page.NextToken, nil
 	})
 	if err != nil {
-		return false, fmt.Errorf("listing repositories: %w; nothing was changed", err)
+		return fmt.Errorf("listing repositories: %w; nothing was changed", err)
 	}
 	for _, r := range repositories.Items() {
 		if aws.ToString(r.DomainName) != domain || aws.ToString(r.DomainOwner) != s.scope.Account {
-			return false, fmt.Errorf("the account administers the repository %s/%s of account %s: this is no sandbox; nothing was changed",
+			return fmt.Errorf("the account administers the repository %s/%s of account %s: this is no sandbox; nothing was changed",
 				aws.ToString(r.DomainName), aws.ToString(r.Name), aws.ToString(r.DomainOwner))
 		}
 	}
-	return ours, nil
+	there, err := s.find(ctx, anyRun)
+	if err != nil {
+		return fmt.Errorf("%w; nothing was changed", err)
+	}
+	if there {
+		return fmt.Errorf("the domain %s is there already, left by another run, or used by one that is not over; nothing was changed; if it is over, %s",
+			domain, s.remedy())
+	}
+	return nil
 }
 
 // open makes the file in which everything is written down before it is made.
@@ -141,8 +149,8 @@ func (s *sandbox) open(path string) (err error) {
 	return nil
 }
 
-// made writes down what is about to be made. Nothing is made without that.
-func (s *sandbox) made(operation string, input any) error {
+// made writes down what is about to be made. Nothing is made without that, nor after an interrupt.
+func (s *sandbox) made(ctx context.Context, operation string, input any) error {
 	line, err := json.Marshal(map[string]any{"making": operation, "input": input, "time": time.Now().UTC()})
 	if err == nil {
 		_, err = s.record.Write(append(line, '\n'))
@@ -153,16 +161,13 @@ func (s *sandbox) made(operation string, input any) error {
 	if err != nil {
 		return fmt.Errorf("recording %s: %w", operation, err)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // do makes one call that changes something, after it was written down.
 func do[In, Out any](ctx context.Context, s *sandbox, call func(context.Context, *In, ...func(*codeartifact.Options)) (*Out, error), input *In) (*Out, error) {
 	operation := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", input), "*codeartifact."), "Input")
-	if err := s.made(operation, input); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
+	if err := s.made(ctx, operation, input); err != nil {
 		return nil, err
 	}
 	out, err := call(ctx, input)
@@ -172,14 +177,22 @@ func do[In, Out any](ctx context.Context, s *sandbox, call func(context.Context,
 	return out, nil
 }
 
-// build makes the domain with what is in it, and waits until the package groups show.
-func (s *sandbox) build(ctx context.Context) error {
+// create makes the domain, and says whether it may be there now. It is not where the call was not sent, or where AWS refused
+// it in its own words: then a domain of that name is another run's.
+func (s *sandbox) create(ctx context.Context) (made bool, err error) {
 	s.say("making the domain %s", domain)
-	_, err := do(ctx, s, s.writes.CreateDomain, &codeartifact.CreateDomainInput{
-		Domain: aws.String(domain), Tags: []types.Tag{{Key: aws.String(tagKey), Value: aws.String("made by make smoke, and removed by it")}}})
-	if err != nil {
-		return err
+	in := &codeartifact.CreateDomainInput{Domain: aws.String(domain), Tags: []types.Tag{{Key: aws.String(tagKey), Value: aws.String(s.mark)}}}
+	if err := s.made(ctx, "CreateDomain", in); err != nil {
+		return false, err
 	}
+	if _, err := s.writes.CreateDomain(ctx, in); err != nil {
+		return awsio.Answer(err) != control.Refused, fmt.Errorf("calling CreateDomain: %w", err)
+	}
+	return true, nil
+}
+
+// build makes what is in the domain, and waits until the package groups show.
+func (s *sandbox) build(ctx context.Context) error {
 	for _, name := range []string{gateway, team} {
 		if _, err := do(ctx, s, s.writes.CreateRepository, &codeartifact.CreateRepositoryInput{
 			Domain: aws.String(domain), DomainOwner: s.owner(), Repository: aws.String(name)}); err != nil {
@@ -232,21 +245,26 @@ func (s *sandbox) configure(ctx context.Context, pattern string, mode types.Pack
 
 // until waits until the list of package groups is as it should be.
 func (s *sandbox) until(ctx context.Context, what string, is func(map[string]types.PackageGroupSummary) bool) error {
-	for began := time.Now(); ; {
+	done, err := s.within(ctx, s.patient, func() (bool, error) {
 		groups, err := s.groups(ctx)
-		if err != nil {
-			return err
-		}
-		if is(groups) {
-			return nil
-		}
-		if time.Since(began) > s.patient {
-			return fmt.Errorf("after %s it is not yet so that %s", s.patient, what)
+		return err == nil && is(groups), err
+	})
+	if err == nil && !done {
+		return fmt.Errorf("after %s it is not yet so that %s", s.patient, what)
+	}
+	return err
+}
+
+// within tries until it is done or fails, or the time is over.
+func (s *sandbox) within(ctx context.Context, limit time.Duration, try func() (done bool, err error)) (done bool, err error) {
+	for began := time.Now(); ; {
+		if done, err := try(); done || err != nil || time.Since(began) > limit {
+			return done, err
 		}
 		select {
 		case <-time.After(s.pause):
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		}
 	}
 }
@@ -267,50 +285,6 @@ func (s *sandbox) groups(ctx context.Context) (map[string]types.PackageGroupSumm
 		groups[aws.ToString(g.Pattern)] = g
 	}
 	return groups, nil
-}
-
-// clean removes the domain with all that is in it, after having looked again whether it is ours. What is not there any more
-// is as it should be.
-func (s *sandbox) clean(ctx context.Context) error {
-	ours, err := s.guard(ctx)
-	if err != nil || !ours {
-		return err
-	}
-	groups, err := s.groups(ctx)
-	if err != nil {
-		return err
-	}
-	for pattern := range groups {
-		if pattern == "/*" {
-			continue
-		}
-		if _, err := s.writes.DeletePackageGroup(ctx, &codeartifact.DeletePackageGroupInput{
-			Domain: aws.String(domain), DomainOwner: s.owner(), PackageGroup: aws.String(pattern)}); unless(err, "ResourceNotFoundException") != nil {
-			return fmt.Errorf("removing package group %s: %w", pattern, err)
-		}
-	}
-	repositories, err := awsio.ReadAll(ctx, "repositories", func(ctx context.Context, token *string) ([]types.RepositorySummary, *string, error) {
-		page, err := s.reads.ListRepositoriesInDomain(ctx, &codeartifact.ListRepositoriesInDomainInput{Domain: aws.String(domain), DomainOwner: s.owner(), NextToken: token})
-		if err != nil {
-			return nil, nil, err
-		}
-		return page.Repositories, page.NextToken, nil
-	})
-	if err != nil {
-		return fmt.Errorf("listing repositories: %w", err)
-	}
-	for _, r := range repositories.Items() {
-		if _, err := s.writes.DeleteRepository(ctx, &codeartifact.DeleteRepositoryInput{
-			Domain: aws.String(domain), DomainOwner: s.owner(), Repository: r.Name}); unless(err, "ResourceNotFoundException") != nil {
-			return fmt.Errorf("removing repository %s: %w", aws.ToString(r.Name), err)
-		}
-	}
-	if _, err := s.writes.DeleteDomain(ctx, &codeartifact.DeleteDomainInput{
-		Domain: aws.String(domain), DomainOwner: s.owner()}); unless(err, "ResourceNotFoundException") != nil {
-		return fmt.Errorf("removing the domain: %w", err)
-	}
-	s.say("the domain %s is removed", domain)
-	return nil
 }
 
 // unless returns the error, if AWS did not answer with this code.
