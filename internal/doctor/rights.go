@@ -43,7 +43,7 @@ func statements(document string) ([]statement, error) {
 		}
 		written = []map[string]any{one}
 	}
-	if len(written) == 0 {
+	if written == nil { // an empty list gives no rights, and one that is not there is not understood
 		return nil, errors.New("it has no statement")
 	}
 	var list []statement
