@@ -359,7 +359,7 @@ func (r *record) told(c *call, outcome *action) (bad []string) {
 	return bad
 }
 
-// gone says whether what an action is about is not there.
+// gone says whether what an action is about is not there: the mark, where that is to be taken off.
 func (a *action) gone(st *state) bool {
 	switch a.Call.Service {
 	case "proton":
@@ -369,7 +369,8 @@ func (a *action) gone(st *state) bool {
 		for _, d := range st.domains {
 			for _, g := range d.groups {
 				if g.arn == a.Resource {
-					return false
+					_, marked := g.Tags[markTag]
+					return a.Call.Operation == "UntagResource" && !marked
 				}
 			}
 		}
