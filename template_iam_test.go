@@ -488,6 +488,7 @@ func onlyTheseMay(p project, c *complaints) {
 		rulesAreLetIn(s, c)
 		logLetsIn(s, c)
 	}
+	rulesAreLetIn(p.deploy(c, notices), c)
 }
 
 // rulesAreLetIn compares the policies of functions and queues with what the rules send where.

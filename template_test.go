@@ -48,6 +48,8 @@ type deployed struct {
 	looks func(event []byte) (bool, error)
 	queue bool // events wait in a queue first
 
+	told bool // of a violation that nobody acts on an alarm tells, and does not leave it to who reads the findings
+
 	ends bool // its service may be gone, which a sweep then says instead of Complete and Undetermined
 }
 
@@ -63,6 +65,7 @@ func controls() []deployed {
 			why, err := trigger.Parse(event)
 			return why.Cause == trigger.Event, err
 		},
+		told: true,
 	}, {
 		folder: "package-groups", prefix: "PackageGroups", name: packagegroup.Name, mode: "PackageGroupsMode",
 		service: "codeartifact", reader: reflect.TypeFor[packagegroup.Reader](), writer: reflect.TypeFor[packagegroup.Writer](),
@@ -89,6 +92,7 @@ func controls() []deployed {
 			return messages[0].Trigger.Cause == trigger.Event, messages[0].Err
 		},
 		queue: true,
+		told:  true,
 	}, {
 		folder: "proton-connections", prefix: "ProtonConnections", name: protonconn.Control, mode: "ProtonConnectionsMode",
 		service: "proton", reader: reflect.TypeFor[protonconn.Reader](), writer: reflect.TypeFor[protonconn.Writer](),
@@ -100,6 +104,7 @@ func controls() []deployed {
 			why, err := trigger.ParseConnectionChange(event)
 			return why.Cause == trigger.Event, err
 		},
+		told: true,
 		ends: true,
 	}}
 }
@@ -197,10 +202,11 @@ const (
 	otherAccount  = "777788889999" // belongs to nobody
 )
 
-// Parameters that make members: of the hub in both ways, and of a member.
+// Parameters that make members: of the hub in both ways, and of a member. With notices a topic is told.
 var (
 	organization = map[string]string{"OrganizationId": "o-exampleorg1", "ExternalId": "between-us"}
 	listed       = map[string]string{"MemberAccounts": memberAccount + ",222233334444", "ExternalId": "between-us"}
+	notices      = map[string]string{"NoticesTopicArn": "arn:aws:sns:eu-west-1:111122223333:news"}
 	inMember     = map[string]string{"AWS::AccountId": memberAccount, "HubAccountId": hubAccount, "HubStackName": "portcullis", "ExternalId": "between-us"}
 )
 
@@ -292,6 +298,7 @@ func checks() []check {
 		{"alarms ring where the parameters say", alarmsRing},
 		{"alarms and dashboard name metrics that are written", metricsExist},
 		{"what is reported is logged and archived", eventsAreKept},
+		{"a topic is told of violations that an event brought up and of what was done, and of nothing else", topicIsTold},
 		{"every parameter says what it is for", parametersAreDescribed},
 		{"every log can be found by an output", logsAreNamed},
 		{"a member's roles may do what those of the hub may, and write only where the member enforces", membersRights},
@@ -792,6 +799,9 @@ func periodsAgree(p project, c *complaints) {
 		alarms := []string{"RoundNotPlanned", "RoundUnfinished"}
 		for _, k := range controls() {
 			alarms = append(alarms, k.prefix+"Undetermined", k.prefix+"Incomplete")
+			if k.told && k.writes() {
+				alarms = append(alarms, k.prefix+"Violations")
+			}
 		}
 		for _, alarm := range alarms {
 			for _, each := range periods(s, alarm) {
@@ -819,13 +829,16 @@ func periods(s cloudformation.Stack, alarm string) []any {
 }
 
 func failuresAreKept(p project, c *complaints) {
-	s := p.usual
+	s := p.deploy(c, notices)
 	const queue = "<FailureQueue.Arn>"
 	for _, name := range s.Of("AWS::Events::Rule") {
 		// Without anything else, so that the target gets the event as it is.
 		target := map[string]any{"Id": s.Get(name, "Targets", 0, "Id"), "Arn": s.Get(name, "Targets", 0, "Arn"), "DeadLetterConfig": map[string]any{"Arn": queue}}
 		if name == "Forward" {
 			target["RoleArn"] = "<ForwardRole.Arn>"
+		}
+		if strings.HasSuffix(name, "ToTopic") {
+			target["InputTransformer"] = s.Get(name, "Targets", 0, "InputTransformer")
 		}
 		if strings.HasSuffix(name, "SweepRequested") {
 			// With what Lambda and the sweep itself may take, it is over when the planner counts it.
@@ -957,6 +970,9 @@ func alarmsExist(p project, c *complaints) {
 		get := func(property string) any { return s.Get(name, property) }
 		when := fmt.Sprint(get("ComparisonOperator"), " ", get("Threshold"), ", ", get("EvaluationPeriods"), " times ")
 		missing := fmt.Sprint("; missing data ", get("TreatMissingData"))
+		if n := get("DatapointsToAlarm"); n != nil {
+			when = fmt.Sprint(get("ComparisonOperator"), " ", get("Threshold"), ", ", n, " of ", get("EvaluationPeriods"), " times ")
+		}
 		what := []string{"AlarmActions", "AlarmDescription", "ComparisonOperator", "EvaluationPeriods", "Threshold", "TreatMissingData"}
 		if sum, isSum := get("Metrics").([]any); isSum {
 			added, how := addends(sum, c)
@@ -965,6 +981,9 @@ func alarmsExist(p project, c *complaints) {
 		} else {
 			got[name] = fmt.Sprint(get("Namespace"), " ", get("MetricName"), " of ", dimensions(get("Dimensions")), ": ", get("Statistic"), " ", when, get("Period"), " s", missing)
 			what = append(what, "Dimensions", "MetricName", "Namespace", "Period", "Statistic")
+		}
+		if strings.HasSuffix(name, "Violations") && get("DatapointsToAlarm") != nil { // less than all of them: it rings sooner
+			what = append(what, "DatapointsToAlarm")
 		}
 		// Nothing that would keep it from ringing.
 		c.keys(name, s.Resources[name].Properties, what...)
@@ -1010,12 +1029,21 @@ func alarmsExist(p project, c *complaints) {
 			want[k.prefix+"Violations"] = of("Violations") + "Maximum GreaterThanThreshold 0, 1 times 300 s; missing data ignore"
 			continue
 		}
+		if k.told {
+			want[k.prefix+"Violations"] = of("Violations") + "Maximum GreaterThanThreshold 0, 1 of 2 times 3600 s; missing data ignore"
+		}
 		want[k.prefix+"LimitExceeded"] = of("LimitExceeded") + "Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
 		want[k.prefix+"Applied"] = of("Applied") + "Sum GreaterThanThreshold 20, 1 times 3600 s; missing data notBreaching"
 	}
 	// The one deletion that its answer may show to have been a mistake.
 	want["PackageGroupsRestoreNeeded"] = "Portcullis RestoreNeeded of Control package-groups: Sum GreaterThanThreshold 0, 1 times 300 s; missing data notBreaching"
 	c.equal("alarms", got, want)
+	for _, s := range p.stacks {
+		for _, k := range controls() {
+			there := s.Resources[k.prefix+"Violations"].Kind != ""
+			c.equal(fmt.Sprintf("existence of %sViolations in mode %s", k.prefix, k.in(s)), there, k.told && k.in(s) == string(control.Monitor))
+		}
+	}
 }
 
 // addends returns the metrics that an alarm adds up, and the MetricStat of the first. All must be taken in the same way.
@@ -1079,7 +1107,7 @@ func written(k deployed) (map[metric]bool, error) {
 	for _, gone := range []bool{false, k.ends} {
 		var out bytes.Buffer
 		reporter := report.Reporter{Out: &out, Log: report.NewLogger(io.Discard, ""), API: deafBus{}}
-		run := reporter.Begin(context.Background(), k.name, func() time.Time { return time.Time{} })
+		run := reporter.Begin(context.Background(), k.name, string(trigger.Sweep), func() time.Time { return time.Time{} })
 		summary := control.NewSummary(k.name, control.Scope{}, control.Monitor, "")
 		summary.Gone = gone
 		if _, err := run.Finish(context.Background(), summary, true); err != nil {
@@ -1213,6 +1241,126 @@ func eventsAreKept(p project, c *complaints) {
 	})
 	c.equal("state of the rule", s.Get("EventsToLog", "State"), nil) // enabled
 	c.equal("where it is logged", s.Get("EventsToLog", "Targets", 0, "Arn"), eventsLog)
+}
+
+// variable is one of an input transformer. Its template is a text in quotes, in which < and > cannot be escaped.
+var variable = regexp.MustCompile(`<([^<>]*)>`)
+
+// topicIsTold also keeps to what an input transformer may be:
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html
+// What comes out of it for events of the real binary is a test of functions/planner.
+func topicIsTold(p project, c *complaints) {
+	arn, _ := cloudformation.At(p.template.Section("Parameters")["NoticesTopicArn"], "AllowedPattern").(string)
+	for topic, want := range map[string]bool{"": true, notices["NoticesTopicArn"]: true, notices["NoticesTopicArn"] + ".fifo": false, "arn:aws:sqs:eu-west-1:111122223333:news": false} {
+		c.equal("whether the topic may be "+topic, regexp.MustCompile(arn).MatchString(topic), want)
+	}
+	s := p.deploy(c, notices)
+	of := func(detailType, verdict, cause, status, change string, to any) []byte {
+		detail := map[string]any{"version": 1, "run": "r1", "control": "external-connections", "account": memberAccount, "region": "eu-west-1", "reason": "it is so"}
+		for name, value := range map[string]string{"verdict": verdict, "cause": cause, "status": status} {
+			if value != "" {
+				detail[name] = value
+			}
+		}
+		event := map[string]any{
+			"version": "0", "id": "e1", "source": report.Source, "detail-type": detailType, "account": hubAccount, "region": "eu-west-1", "detail": detail,
+		}
+		event[change] = to
+		text, err := json.Marshal(event)
+		if err != nil {
+			c.addf("%v", err)
+		}
+		return text
+	}
+	type told struct{ ViolationsToTopic, OutcomesToTopic bool }
+	ask := func(what string, event []byte, want told) {
+		got := told{matches([]pattern.Pattern{patternOf(s, "ViolationsToTopic", c)}, event), matches([]pattern.Pattern{patternOf(s, "OutcomesToTopic", c)}, event)}
+		c.equal("what tells the topic of "+what, got, want)
+	}
+	for _, verdict := range []control.Verdict{control.Violation, control.Waived, control.Undetermined} {
+		for _, cause := range []trigger.Cause{trigger.Event, trigger.Sweep, trigger.Hand} {
+			news := told{ViolationsToTopic: verdict == control.Violation && cause == trigger.Event}
+			ask(fmt.Sprintf("a finding, %s, of a run for %s", verdict, cause), of(report.FindingEvent, string(verdict), string(cause), "", "version", "0"), news)
+		}
+	}
+	for _, status := range []control.Status{control.Applied, control.Withheld, control.AlreadyDone, control.Failed, control.RestoreNeeded} {
+		news := told{OutcomesToTopic: status != control.Withheld && status != control.AlreadyDone}
+		ask("an action that is "+string(status), of(report.OutcomeEvent, "", "", string(status), "version", "0"), news)
+	}
+	for name, change := range map[string][2]string{
+		"that another account put": {"account", memberAccount}, "that is replayed": {"replay-name", "again"}, "of another source": {"source", "somebody"},
+		"as a summary": {"detail-type", report.SummaryEvent},
+	} {
+		ask("a finding "+name, of(report.FindingEvent, "violation", "event", "", change[0], change[1]), told{})
+		ask("an outcome "+name, of(report.OutcomeEvent, "", "", "applied", change[0], change[1]), told{})
+	}
+	for _, name := range []string{"OutcomesToTopic", "ViolationsToTopic"} {
+		c.equal("existence of "+name+" without a topic", p.usual.Resources[name].Kind, "")
+		c.keys(name, s.Resources[name].Properties, "Description", "EventBusName", "EventPattern", "Targets") // and so it is enabled
+		c.equal("bus of "+name, s.Get(name, "EventBusName"), "<Bus>")
+		c.equal("target of "+name, s.Get(name, "Targets", 0, "Arn"), notices["NoticesTopicArn"])
+		paths, _ := s.Get(name, "Targets", 0, "InputTransformer", "InputPathsMap").(map[string]any)
+		text, _ := s.Get(name, "Targets", 0, "InputTransformer", "InputTemplate").(string)
+		text = strings.ReplaceAll(text, "<EventsLog>", "/aws/events/portcullis")
+		var used []string
+		for _, v := range variable.FindAllStringSubmatch(text, -1) {
+			used = append(used, v[1])
+		}
+		slices.Sort(used)
+		c.equal("variables that "+name+" has", slices.Sorted(maps.Keys(paths)), slices.Compact(used))
+		if len(paths) > 100 || len(text) > 8192 {
+			c.addf("%s has %d variables and a template of %d bytes, which is more than AWS takes", name, len(paths), len(text))
+		}
+		if !regexp.MustCompile(`^"[^"\\\n]*"$`).MatchString(text) {
+			c.addf("%s does not say one line in quotation marks: %s", name, text)
+		}
+	}
+}
+
+// What docs/events.md shows as a rule to begin with is the one that is deployed.
+func TestTheRuleInTheDocumentsIsThatOfTheTemplate(t *testing.T) {
+	page, err := os.ReadFile("docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := readProject(texts(t), folders(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.template.Deploy(map[string]string{"NoticesTopicArn": "arn:aws:sns:eu-west-1:111122223333:portcullis-news", "AWS::StackName": "portcullis-prod"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rule = "ViolationsToTopic"
+	target, _ := s.Get(rule, "Targets", 0).(map[string]any)
+	delete(target, "DeadLetterConfig") // the queue is the stack's
+	for what, want := range map[string]any{"rule": s.Get(rule, "EventPattern"), "target": target} {
+		block := regexp.MustCompile("(?s)```json " + what + "=" + rule + "\n(.*?)```").FindSubmatch(page)
+		var shown any
+		if block == nil || json.Unmarshal(block[1], &shown) != nil {
+			t.Errorf("there is no %s of %s", what, rule)
+			continue
+		}
+		if diff := cmp.Diff(filledIn(t, want), shown); diff != "" {
+			t.Errorf("%s (-template +page):\n%s", what, diff)
+		}
+	}
+}
+
+// filledIn is a part of a stack as AWS has it, of which JSON came.
+func filledIn(t *testing.T, part any) any {
+	t.Helper()
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false) // < and >
+	if err := encoder.Encode(part); err != nil {
+		t.Fatal(err)
+	}
+	var filled any
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(b.String(), "<EventsLog>", "/aws/events/portcullis-prod")), &filled); err != nil {
+		t.Fatal(err)
+	}
+	return filled
 }
 
 func parametersAreDescribed(p project, c *complaints) {

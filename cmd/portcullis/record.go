@@ -13,6 +13,7 @@ import (
 	"portcullis/internal/present"
 	"portcullis/shared/control"
 	"portcullis/shared/report"
+	"portcullis/shared/trigger"
 )
 
 // record is the file that says what a command was about to write to AWS, and what
@@ -92,7 +93,7 @@ func (r *record) close() {
 func (r *record) of(ctx context.Context, name string, out, errs io.Writer, colour bool) *telling {
 	reporter := &report.Reporter{Out: r, Log: report.NewLogger(r, "INFO"), Run: r.run}
 	return &telling{
-		run: reporter.Begin(ctx, name, func() time.Time { return time.Time{} }),
+		run: reporter.Begin(ctx, name, string(trigger.Hand), func() time.Time { return time.Time{} }),
 		out: out, colour: colour, progress: present.NewProgress(errs), rest: "not begun, as the command was interrupted",
 	}
 }

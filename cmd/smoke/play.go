@@ -19,6 +19,7 @@ import (
 	"portcullis/shared/packagegroup"
 	"portcullis/shared/policy"
 	"portcullis/shared/report"
+	"portcullis/shared/trigger"
 )
 
 // rules is a policy under which one connection and one package group are to go. Nothing outside our domain is reached.
@@ -132,7 +133,7 @@ func (s *sandbox) enforce(ctx context.Context, c part, p *policy.Policy, operati
 // carryOut is what an apply does. A write that was begun is finished and recorded, also after an interrupt.
 func (s *sandbox) carryOut(ctx context.Context, name string, actions []control.Action, actor control.Actor) error {
 	reporter := &report.Reporter{Out: s.record, Log: report.NewLogger(s.record, "INFO"), Run: "smoke"}
-	tell := &teller{run: reporter.Begin(ctx, name, s.act.Clock.Now), out: s.out}
+	tell := &teller{run: reporter.Begin(ctx, name, string(trigger.Hand), s.act.Clock.Now), out: s.out}
 	for _, o := range control.Apply(context.WithoutCancel(ctx), ctx, actions, actor, tell) {
 		if o.Status != control.Applied {
 			return errors.Join(fmt.Errorf("%s: %s is %s: %s", name, o.Call.Operation, o.Status, o.Detail), ctx.Err())

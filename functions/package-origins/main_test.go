@@ -181,7 +181,7 @@ func TestASweepFindsWhatIsOpen(t *testing.T) {
 			"PUBLISH must be open to no more than npm-internal, but is ALLOW, set on /*; " +
 			"EXTERNAL_UPSTREAM must be BLOCK, but is ALLOW, set on /*; INTERNAL_UPSTREAM must be BLOCK, but is ALLOW, set on /*",
 	} {
-		if f[i].Reason != want {
+		if f[i].Reason != want || f[i].Cause != "sweep" {
 			t.Errorf("reason\n%s\nwant\n%s", f[i].Reason, want)
 		}
 	}

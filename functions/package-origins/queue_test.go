@@ -145,7 +145,7 @@ func TestSomebodyDeletesAGuardAndOneBatchLaterItIsKnown(t *testing.T) {
 		t.Errorf("sent back: %q", back)
 	}
 	s.wantVerdicts("corp " + ui + ": violation looser")
-	if f := s.Reported("Finding")[0]; !strings.Contains(f.Reason, "the group that guarded it is gone or never existed") {
+	if f := s.Reported("Finding")[0]; f.Cause != "event" || !strings.Contains(f.Reason, "the group that guarded it is gone or never existed") {
 		t.Errorf("reason %q", f.Reason)
 	}
 	// No list is compared at the root, and an event names its domain.

@@ -238,7 +238,7 @@ func TestARequestThatIsMadeAgainAfterARejectionSaysSo(t *testing.T) {
 	s.ask(partner, home, "web")
 	s.wantWrites(reject+" web", reject+" web")
 	f := s.Reported("Finding")
-	if len(f) != 2 || f[0].Notes != nil || !slices.Equal(f[1].Notes, []string{"the same was asked for before, and rejected: " + first.ID}) {
+	if len(f) != 2 || f[0].Cause != "event" || f[0].Notes != nil || !slices.Equal(f[1].Notes, []string{"the same was asked for before, and rejected: " + first.ID}) {
 		t.Errorf("findings: %+v", f)
 	}
 }

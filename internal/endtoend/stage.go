@@ -167,10 +167,10 @@ func (s *Stage) ArtifactWrites() []localaws.Call {
 
 // Event has the fields of events' details that tests look at.
 type Event struct {
-	ID, Resource, Subject, Verdict, Code, Reason, Effect, Status, Detail string
-	Undo                                                                 []Call
-	Notes                                                                []string
-	Details                                                              json.RawMessage
+	ID, Cause, Resource, Subject, Verdict, Code, Reason, Effect, Status, Detail string
+	Undo                                                                        []Call
+	Notes                                                                       []string
+	Details                                                                     json.RawMessage
 }
 
 // Call is one call of an undo.

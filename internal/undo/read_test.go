@@ -91,7 +91,7 @@ func TestWhatTheControlsReportCanBeUndone(t *testing.T) {
 			var log bytes.Buffer
 			events := &bus{}
 			reporter := &report.Reporter{Out: &log, Log: report.NewLogger(&log, "INFO"), API: events, BusName: "b", Run: "r1"}
-			run := reporter.Begin(t.Context(), a.Control, func() time.Time { return at })
+			run := reporter.Begin(t.Context(), a.Control, "hand", func() time.Time { return at })
 			if err := run.Intent(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}

@@ -115,7 +115,7 @@ func (f *Function) Begin(ctx context.Context, why trigger.Trigger) (*Run, error)
 	}
 	r := &Run{
 		Scope: scope, Session: session, function: f,
-		Report:  f.Reporter.Begin(ctx, f.Control, session.Clock.Now),
+		Report:  f.Reporter.Begin(ctx, f.Control, string(why.Cause), session.Clock.Now),
 		Sweep:   why.Cause == trigger.Sweep || why.Cause == trigger.Hand,
 		Summary: control.NewSummary(f.Control, scope, f.Settings.Mode, f.Policy.Hash),
 		covered: why.Request.Covered,

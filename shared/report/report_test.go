@@ -74,7 +74,7 @@ func noon() time.Time { return time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC) }
 func begin(ctx context.Context, level string, b *bus) *run {
 	r := &run{bus: b}
 	reporter := &report.Reporter{Out: &r.out, Log: report.NewLogger(&r.out, level), API: b, BusName: "portcullis"}
-	r.Run = reporter.Begin(ctx, "external-connections", noon)
+	r.Run = reporter.Begin(ctx, "external-connections", "event", noon)
 	return r
 }
 
@@ -316,7 +316,7 @@ func TestAFindingIsLoggedAndSentWhole(t *testing.T) {
 	if diff := cmp.Diff(fields(envelope), fields(entry)); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
 	}
-	want := with(parse(t, findingJSON), object{"version": 1.0, "run": "by-hand", "at": "2026-09-01T12:00:00Z"})
+	want := with(parse(t, findingJSON), object{"version": 1.0, "run": "by-hand", "at": "2026-09-01T12:00:00Z", "cause": "event"})
 	if diff := cmp.Diff(want, parse(t, *entry.Detail)); diff != "" {
 		t.Errorf("detail (-want +got):\n%s", diff)
 	}
@@ -412,7 +412,7 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 func TestAnIntentThatWasNotWrittenIsAnError(t *testing.T) {
 	reporter := &report.Reporter{Out: broken{}, Log: report.NewLogger(broken{}, "INFO"), API: &bus{}, BusName: "portcullis"}
-	r := reporter.Begin(t.Context(), "external-connections", noon)
+	r := reporter.Begin(t.Context(), "external-connections", "event", noon)
 	if err := r.Intent(t.Context(), action()); err == nil || !strings.Contains(err.Error(), "broken pipe") {
 		t.Errorf("error %v", err)
 	}
@@ -471,7 +471,7 @@ func TestTheRunHasTheIDOfItsInvocation(t *testing.T) {
 func TestEventsSayNoTimeWhileItIsNotKnown(t *testing.T) {
 	b := &bus{}
 	reporter := &report.Reporter{Out: &bytes.Buffer{}, Log: report.NewLogger(&bytes.Buffer{}, ""), API: b, BusName: "portcullis"}
-	r := reporter.Begin(t.Context(), "external-connections", func() time.Time { return time.Time{} })
+	r := reporter.Begin(t.Context(), "external-connections", "event", func() time.Time { return time.Time{} })
 	r.Finding(t.Context(), finding(control.Violation))
 	r.Outcome(t.Context(), outcome(control.Applied))
 	got, err := r.Finish(t.Context(), summary(), true)

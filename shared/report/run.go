@@ -33,22 +33,25 @@ type Run struct {
 	log         *slog.Logger
 	bus         *bus
 	id          string
+	cause       string
 	now         func() time.Time
 	undelivered int
 	errs        []error
 }
 
-// Begin starts the report of a run of a control. The time of the records is told
-// by now, which returns the zero time while it is not known.
+// Begin starts the report of a run of a control. The cause is what woke the run, in
+// the words of [control.Summary]: every finding tells it, so that who waits for news
+// can tell what an event brought up from what each sweep finds again. The time of
+// the records is told by now, which returns the zero time while it is not known.
 //
 // The run has the id of the Lambda invocation, so that its events can be found
 // in the log.
-func (r *Reporter) Begin(ctx context.Context, name string, now func() time.Time) *Run {
+func (r *Reporter) Begin(ctx context.Context, name, cause string, now func() time.Time) *Run {
 	id := cmp.Or(r.Run, "by-hand")
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		id = lc.AwsRequestID
 	}
-	run := &Run{reporter: r, id: id, now: now, log: r.Log.With("control", name, "run", id)}
+	run := &Run{reporter: r, id: id, cause: cause, now: now, log: r.Log.With("control", name, "run", id)}
 	run.bus = &bus{api: r.API, name: r.BusName, lost: run.lost}
 	return run
 }
@@ -88,8 +91,9 @@ func (r *Run) Finding(ctx context.Context, f control.Finding) {
 	r.log.Log(ctx, level, "finding", "finding", f)
 	r.add(FindingEvent, f.Resource, struct {
 		stamp
+		Cause string `json:"cause"`
 		control.Finding
-	}{r.stamp(), f})
+	}{r.stamp(), r.cause, f})
 }
 
 // Intent writes down what is about to be done. It passes by the log level, and

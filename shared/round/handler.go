@@ -82,7 +82,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := h.Reporter.Begin(ctx, Name, session.Clock.Now)
+	run := h.Reporter.Begin(ctx, Name, string(why.Cause), session.Clock.Now)
 	_, begin, cancel := control.Phases(ctx)
 	defer cancel()
 
