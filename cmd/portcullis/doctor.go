@@ -35,9 +35,9 @@ func newDoctor() *cobra.Command {
 		Short: "Say whether a deployment has what it needs, and what to do where it has not",
 		Long: `Look at a deployment of template.yaml, and say of each thing that it needs whether
 it is well: a trail that logs write management events, the bus, its rules and their
-targets, the schedule, the queues, the functions, the policies of their roles,
-CodeArtifact and Proton, and what became of the last round of sweeps. It reads and
-cannot write.
+targets, whether alarms ring anybody, the schedule, the queues, the functions, the
+policies of their roles, CodeArtifact and Proton, and what became of the last round of
+sweeps. It reads and cannot write.
 
 A check is ok, failed, unknown where it could not be read, or not needed. Below what
 failed stands what to do. Before the first deployment the check of the trail is the
@@ -45,11 +45,12 @@ one to look at.
 
 Two things cannot be seen from here: whether the roles of members can be assumed, as
 they trust the functions only, and what a service control policy denies the
-functions. The last round of sweeps tells, as far as it came. Not looked at are the
-policies of functions and queues; what these keep out ends in the failure queue or
-rings an alarm. Of a role the actions, their resources and what is denied are held
-against the template, and not the conditions, who may assume it, nor its permissions
-boundary; of the bus the whole policy.
+functions. The last round of sweeps tells, as far as it came. Not looked at are who
+has subscribed to a topic, and the policies of functions, queues and topics; what
+these keep out ends in the failure queue or rings an alarm, if the topic of the alarms
+lets it. Of a role the actions, their resources and what is denied are held against
+the template, and not the conditions, who may assume it, nor its permissions boundary;
+of the bus the whole policy.
 
 It calls cloudformation:DescribeStacks and ListStackResources,
 cloudtrail:DescribeTrails, GetTrailStatus and GetEventSelectors,

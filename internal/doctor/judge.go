@@ -89,7 +89,12 @@ func Judge(f Facts) []Check {
 			checks = append(checks, judgeRule(f, p, r))
 		}
 	}
-	checks = append(checks, judgeSchedule(f))
+	if s.Parameters[noticesTopic] != "" {
+		for _, r := range told() {
+			checks = append(checks, judgeRule(f, part{}, r))
+		}
+	}
+	checks = append(checks, judgeAlarms(f), judgeSchedule(f))
 	for _, p := range parts() {
 		for _, id := range p.queues {
 			checks = append(checks, judgeQueue(f, id))
@@ -196,20 +201,55 @@ func judgeRule(f Facts, p part, r rule) Check {
 	}
 	return deployed(f, "rule", r.id, f.Rules, made, func(is Rule) finding {
 		enabled := strings.HasPrefix(is.State, "ENABLED") // there are two kinds
-		target := f.Resources.Value[r.target].ID
+		target, missed := f.Resources.Value[r.target].ID, "the next round finds what it let pass"
+		if r.target == "" {
+			r.target = f.Stack.Value.Parameters[noticesTopic]
+			target, missed = r.target, "what it did not tell is in the log of events"
+		}
 		switch {
 		case !on && enabled:
 			return failed(changed, "it is %s although %s is off", is.State, p.name)
 		case !on:
 			return finding{NotNeeded, p.name + " is off, and so is the rule", ""}
 		case !enabled:
-			return failed("turn it on again (aws events enable-rule); the next round finds what it let pass", "it is %s", is.State)
+			return failed("turn it on again (aws events enable-rule); "+missed, "it is %s", is.State)
 		case !slices.ContainsFunc(is.Targets, func(arn string) bool { return names(arn, target) }):
 			return failed(changed, "%s is not among its targets, so what it matches is lost", r.target)
 		default:
 			return well("%s, to %s", is.State, r.target)
 		}
 	})
+}
+
+// judgeAlarms says whether alarms ring anybody. Who has subscribed to a topic is known
+// to SNS, which is not asked.
+func judgeAlarms(f Facts) Check {
+	s := f.Stack.Value
+	topic, address := s.Parameters["AlarmTopicArn"], s.Parameters["AlarmEmail"]
+	var enforced, ring []string
+	for _, p := range parts() {
+		if s.Parameters[p.mode] == "enforce" {
+			enforced = append(enforced, p.name)
+		}
+	}
+	if topic != "" {
+		ring = append(ring, "they ring "+topic+"; whether its policy lets them, and who has subscribed, is not seen from here")
+	}
+	if address != "" {
+		ring = append(ring, "they write to "+address+", once it has confirmed the subscription, which is not seen from here")
+	}
+	_, made := f.Resources.Value[topicID]
+	const next = "set AlarmTopicArn or AlarmEmail, and deploy"
+	is := well("%s", strings.Join(ring, "; "))
+	switch {
+	case address != "" && !made:
+		is = failed(deploy, "they are to write to %s, and the stack did not deploy the topic for that", address)
+	case ring == nil && enforced != nil:
+		is = failed(next, "they ring nobody, and things are changed: %s is in mode enforce", strings.Join(enforced, ", "))
+	case ring == nil:
+		is = finding{NotNeeded, "they ring nobody, and nothing is changed, as no control is in mode enforce; before one is, or to hear of violations now, " + next, ""}
+	}
+	return Check{"alarms", "", is.state, is.found, is.do}
 }
 
 // names tells whether an ARN is that of the thing that CloudFormation calls so: by

@@ -14,7 +14,7 @@ func healthy() Facts {
 		Account: "111122223333", Region: "eu-west-1", Caller: "arn:aws:iam::111122223333:user/somebody", Name: "portcullis-prod",
 		Stack: Fact[Stack]{Value: Stack{Status: "UPDATE_COMPLETE", Parameters: map[string]string{
 			"ExternalConnectionsMode": "enforce", "PackageGroupsMode": "monitor", "PackageOriginsMode": "monitor", "ProtonConnectionsMode": "monitor",
-			"SweepEvery": "1-hour",
+			"SweepEvery": "1-hour", "AlarmTopicArn": "arn:aws:sns:eu-west-1:111122223333:oncall",
 		}}},
 		Resources: Fact[map[string]Resource]{Value: map[string]Resource{
 			busID: {"portcullis-prod", ""}, logID: {"/aws/events/portcullis-prod", ""}, "Policy1": {"policy:1", layerType},
@@ -149,6 +149,14 @@ func TestOneThingIsBroken(t *testing.T) {
 			f.Stack.Value.Parameters[name] = value
 		}
 	}
+	notices := func(f *Facts) {
+		const topic = "arn:aws:sns:eu-west-1:111122223333:news"
+		mode(noticesTopic, topic)(f)
+		for _, r := range told() {
+			f.Resources.Value[r.id] = Resource{ID: "portcullis-prod|" + r.id}
+			f.Rules[r.id] = Fact[Rule]{Value: Rule{"ENABLED", []string{topic}}}
+		}
+	}
 	// These have members, with the policies of the roles as they are then.
 	with := func(name, value string) func(*Facts) {
 		return func(f *Facts) {
@@ -252,6 +260,30 @@ func TestOneThingIsBroken(t *testing.T) {
 			})
 		}, "rule Forward", Failed, "not among its targets"},
 		{"a rule that an older template did not have", func(f *Facts) { delete(f.Rules, "Forward") }, "rule Forward", Failed, "another version"},
+		{"alarms that ring nobody while something is enforced", mode("AlarmTopicArn", ""), "alarms", Failed, "ring nobody, and things are changed: external-connections is"},
+		{"alarms that ring nobody while nothing is", func(f *Facts) {
+			mode("AlarmTopicArn", "")(f)
+			mode("ExternalConnectionsMode", "monitor")(f)
+			f.Functions["ExternalConnectionsOnEvent"].Value.Environment["ENFORCEMENT_MODE"] = "monitor"
+			f.Functions["ExternalConnectionsSweep"].Value.Environment["ENFORCEMENT_MODE"] = "monitor"
+			f.Roles["ExternalConnectionsRole"] = Fact[Role]{Value: Role{Document: policy(written(*f, parts()[1].roles[0], false)...)}}
+		}, "", OK, ""},
+		{"alarms that write to somebody", func(f *Facts) {
+			mode("AlarmTopicArn", "")(f)
+			mode("AlarmEmail", "team@example.com")(f)
+			f.Resources.Value[topicID] = Resource{ID: "arn:aws:sns:eu-west-1:111122223333:t"}
+		}, "", OK, ""},
+		{"alarms that write by a topic that is not there", mode("AlarmEmail", "team@example.com"), "alarms", Failed, "did not deploy the topic"},
+		{"notices that are told", notices, "", OK, ""},
+		{"notices that go to another topic", func(f *Facts) {
+			notices(f)
+			set(f.Rules, "OutcomesToTopic", func(r *Rule) { r.Targets = []string{"arn:aws:sns:eu-west-1:111122223333:other-news"} })
+		}, "rule OutcomesToTopic", Failed, "arn:aws:sns:eu-west-1:111122223333:news is not among its targets"},
+		{"notices that are turned off", func(f *Facts) {
+			notices(f)
+			set(f.Rules, "ViolationsToTopic", func(r *Rule) { r.State = "DISABLED" })
+		}, "rule ViolationsToTopic", Failed, "DISABLED"},
+		{"notices that the stack knows nothing of", mode("NoticesTopicArn", "arn:aws:sns:eu-west-1:111122223333:news"), "rule", Failed, "another version"},
 		{"a schedule for something else", func(f *Facts) {
 			set(f.Schedules, scheduleID, func(s *Schedule) { s.Target = "arn:aws:lambda:eu-west-1:111122223333:function:x" })
 		}, "schedule PlannerSchedule", Failed, "does not start the planner"},
@@ -377,6 +409,35 @@ func TestOneThingIsBroken(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whom alarms ring is known to SNS, so what is said of it says that too.
+func TestWhatIsSaidOfAlarms(t *testing.T) {
+	f := healthy()
+	f.Resources.Value[topicID] = Resource{ID: "t"}
+	for _, test := range []struct {
+		topic, address, mode string
+		state                State
+		says                 []string
+	}{
+		{"arn:t", "", "enforce", OK, []string{"ring arn:t;", "who has subscribed, is not seen from here"}},
+		{"", "a@b", "enforce", OK, []string{"write to a@b, once it has confirmed the subscription, which is not seen from here"}},
+		{"arn:t", "a@b", "monitor", OK, []string{"ring arn:t;", "write to a@b"}},
+		{"", "", "enforce", Failed, []string{"ring nobody", "external-connections is in mode enforce"}},
+		{"", "", "monitor", NotNeeded, []string{"ring nobody", "no control is in mode enforce"}},
+	} {
+		p := f.Stack.Value.Parameters
+		p["AlarmTopicArn"], p["AlarmEmail"], p["ExternalConnectionsMode"] = test.topic, test.address, test.mode
+		got := judgeAlarms(f)
+		if got.State != test.state || (got.Do == "") != (got.State != Failed) {
+			t.Errorf("%+v: %+v", test, got)
+		}
+		for _, words := range test.says {
+			if !strings.Contains(got.Found, words) {
+				t.Errorf("%+v does not say %q: %+v", test, words, got)
+			}
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 const (
 	busID      = "Bus"
 	logID      = "EventsLog"
+	topicID    = "AlarmTopic"
 	failuresID = "FailureQueue"
 	plannerID  = "Planner"
 	scheduleID = "PlannerSchedule"
@@ -33,6 +34,12 @@ type rule struct {
 	id, target string
 	onDefault  bool // it is on the default bus and not on the stack's own
 }
+
+// told are the rules that tell the topic of the parameter [noticesTopic] what happens.
+// They are there only where it names one.
+func told() []rule { return []rule{{"OutcomesToTopic", "", false}, {"ViolationsToTopic", "", false}} }
+
+const noticesTopic = "NoticesTopicArn"
 
 // A role has one policy. A test holds it to that of the template.
 type role struct {

@@ -79,6 +79,21 @@ func TestThePartsAreThoseOfTheTemplate(t *testing.T) {
 			t.Errorf("%s (-looked at +deployed):\n%s", kind, diff)
 		}
 	}
+	topic := "arn:aws:sns:eu-west-1:111122223333:news"
+	with := deploymentWith(t, "monitor", map[string]string{noticesTopic: topic, "AlarmEmail": "team@example.com"})
+	for _, r := range told() {
+		rules = append(rules, r.id)
+		if got := with.Get(r.id, "Targets", 0, "Arn"); got != topic || with.Get(r.id, "EventBusName") == nil {
+			t.Errorf("%s tells %v, or is on the default bus", r.id, got)
+		}
+	}
+	slices.Sort(rules)
+	if diff := cmp.Diff(rules, with.Of("AWS::Events::Rule")); diff != "" {
+		t.Errorf("rules with a topic (-looked at +deployed):\n%s", diff)
+	}
+	if with.Resources[topicID].Kind != "AWS::SNS::Topic" {
+		t.Errorf("%s is no topic", topicID)
+	}
 	if s.Resources[logID].Kind != "AWS::Logs::LogGroup" {
 		t.Errorf("%s is no log group", logID)
 	}

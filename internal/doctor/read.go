@@ -162,7 +162,7 @@ func (l looker) events(f *Facts) {
 	})[busID]
 
 	f.Rules = map[string]Fact[Rule]{}
-	for _, p := range parts() {
+	for _, p := range append(parts(), part{rules: told()}) {
 		for _, r := range p.rules {
 			bus := own
 			if r.onDefault {
