@@ -75,6 +75,21 @@ func shaped(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(schema.Validate(instance))
 }
 
+// recipe writes the shell script on the page into a file.
+func recipe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: recipe FILE")
+	}
+	data, err := os.ReadFile(page)
+	ts.Check(err)
+	_, rest, found := strings.Cut(string(data), "```sh\n")
+	script, _, ended := strings.Cut(rest, "```")
+	if !found || !ended || strings.Contains(rest, "```sh\n") {
+		ts.Fatalf("docs/cli.md has not one shell script")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(script), 0o600))
+}
+
 // outputs is the key of the schemas in docs/cli.md, by the names that they have there.
 type outputs struct{}
 

@@ -27,7 +27,7 @@ func TestScripts(t *testing.T) {
 			e.Values[whole{}] = t
 			return emptyHome(e)
 		},
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"world": world, "exits": exits, "met": met, "unwritten": unwritten, "shaped": shaped, "scrubbed": scrubbed, "also": also, "wrote": wrote, "release": release, "told": told, "wrapped": wrapped, "called": called, "troubles": troubles},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"world": world, "exits": exits, "met": met, "unwritten": unwritten, "shaped": shaped, "scrubbed": scrubbed, "also": also, "wrote": wrote, "release": release, "told": told, "wrapped": wrapped, "called": called, "troubles": troubles, "recipe": recipe},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "", // writes what is printed into the scripts; read the difference
 	})
 }
