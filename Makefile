@@ -8,6 +8,12 @@ golangci  := go tool -modfile=tools/go.mod golangci-lint
 ENV   := prod
 STACK := portcullis-$(ENV)
 
+# The commit that is built, which every Run Summary tells. The same for one commit in every clone, whatever tags that has.
+# `sam build` works on a copy without .git, so deploy hands it down.
+ifndef PORTCULLIS_COMMIT
+PORTCULLIS_COMMIT := $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
+endif
+
 .PHONY: help demo test figures fuzz cover bench simulate mutants smoke witness lint validate build deploy stop start round \
 	invoke-external-connections invoke-package-groups invoke-package-origins invoke-proton-connections clean sound have-go have-sam have-aws
 
@@ -114,7 +120,7 @@ build: $(binaries) build/sbom.cdx.json ## check the policy, build each function 
 # Go's own cache decides what to compile again; sound makes make ask it every time.
 $(binaries): build/%/bootstrap: sound
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -buildvcs=false -tags lambda.norpc \
-		-ldflags '-s -w -buildid=' -o $@ ./functions/$*
+		-ldflags '-s -w -buildid= -X portcullis/shared/function.build=$(PORTCULLIS_COMMIT)' -o $@ ./functions/$*
 
 build/sbom.cdx.json: $(binaries) policy/policy.yaml
 	go -C tools run ./sbom -policy ../policy/policy.yaml $(binaries:%=../%) >$@.new
@@ -136,6 +142,7 @@ build-PackageOriginsOnEvent build-PackageOriginsSweep: build/package-origins/boo
 build-ProtonConnectionsOnEvent build-ProtonConnectionsSweep: build/proton-connections/bootstrap
 	cp $< "$${ARTIFACTS_DIR:?is not set; sam build sets it}"
 
+deploy: export PORTCULLIS_COMMIT
 deploy: have-sam validate build ## put the stack into the account of your credentials (ENV=prod or dev)
 	sam build --config-env $(ENV)
 	sam deploy --config-env $(ENV)

@@ -17,8 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The same commit is built twice: by `make build` in a clone, and as `sam build` does, in a folder without .git. The two
-// are at different places, so a path or a revision that gets into a program shows.
+// The same commit is built twice: by `make build` in a clone, and as `make deploy` has `sam build` do, in a folder without
+// .git, where it is told the commit. The two are at different places, so a path or anything else of them that gets into a
+// program shows.
 func TestTwoBuildsAreEqual(t *testing.T) {
 	need(t, "make", "git")
 	clone := filepath.Join(t.TempDir(), "a")
@@ -30,10 +31,14 @@ func TestTwoBuildsAreEqual(t *testing.T) {
 	}
 
 	// What the environment says must not count either. Without this, go itself decides whether to ask git.
-	do(t, clone, []string{"GOFLAGS=-buildvcs=true"}, "make", "build")
+	do(t, clone, []string{"GOFLAGS=-buildvcs=true", "PORTCULLIS_COMMIT="}, "make", "build")
 	artifacts := t.TempDir()
-	do(t, folder, []string{"ARTIFACTS_DIR=" + artifacts}, "make", "build-ExternalConnectionsSweep")
+	commit := strings.TrimSpace(do(t, clone, nil, "git", "rev-parse", "HEAD"))
+	do(t, folder, []string{"ARTIFACTS_DIR=" + artifacts, "PORTCULLIS_COMMIT=" + commit}, "make", "build-ExternalConnectionsSweep")
 	built := read(t, filepath.Join(clone, "build", "external-connections", "bootstrap"))
+	if !bytes.Contains(built, []byte(commit)) {
+		t.Errorf("the program does not know that it was built from %s", commit)
+	}
 	if !bytes.Equal(built, read(t, filepath.Join(artifacts, "bootstrap"))) {
 		t.Error("the program differs from build to build")
 	}
@@ -138,15 +143,17 @@ func need(t *testing.T, programs ...string) {
 	}
 }
 
-// do runs a command in a folder. What a hook of git sets is about another tree.
-func do(t *testing.T, folder string, env []string, name string, args ...string) {
+// do runs a command in a folder, and returns what it says. What a hook of git sets is about another tree.
+func do(t *testing.T, folder string, env []string, name string, args ...string) string {
 	t.Helper()
 	command := exec.Command(name, args...)
 	command.Dir = folder
 	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") }), env...)
-	if out, err := command.CombinedOutput(); err != nil {
+	out, err := command.CombinedOutput()
+	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
+	return string(out)
 }
 
 // copyTree copies what a build needs.

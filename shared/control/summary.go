@@ -17,9 +17,10 @@ type Summary struct {
 	Event    string `json:"event,omitempty"` // id of the event that woke the run, where it has one
 	Round    string `json:"round,omitempty"` // id of the round of sweeps that the run is a part of, where it is
 	Mode     Mode   `json:"mode"`
-	Policy   string `json:"policy"`         // hash of the policy that the run was made under
-	Complete bool   `json:"complete"`       // everything in scope was read
-	Gone     bool   `json:"gone,omitempty"` // the service is not there any more, so nothing was read; that is told, and rings no alarm
+	Policy   string `json:"policy"`          // hash of the policy that the run was made under
+	Build    string `json:"build,omitempty"` // commit that the function was built from, where the build knew it
+	Complete bool   `json:"complete"`        // everything in scope was read
+	Gone     bool   `json:"gone,omitempty"`  // the service is not there any more, so nothing was read; that is told, and rings no alarm
 	Looked   int    `json:"looked"`
 
 	Verdicts map[Verdict]int `json:"verdicts"` // findings, by verdict; see [Plan.Findings] for what has none

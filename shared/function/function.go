@@ -27,6 +27,10 @@ import (
 	"portcullis/shared/trigger"
 )
 
+// build is the commit that a program was built from, with -dirty behind it if the tree was
+// changed. `make build` sets it; it is empty where that could not know.
+var build string
+
 // Function holds what was settled at start, and nothing about any event.
 type Function struct {
 	Control  string
@@ -34,6 +38,7 @@ type Function struct {
 	Policy   *policy.Policy
 	AWS      *awsio.AWS
 	Reporter *report.Reporter
+	Build    string // commit that the program was built from; empty where that is not known
 }
 
 // New reads the environment and the policy. It fails where the function could not
@@ -56,7 +61,7 @@ func New(name, section string, has func(*policy.Policy) bool, getenv func(string
 	if err != nil {
 		return Function{}, err
 	}
-	f := Function{Control: name, Settings: settings, Policy: p, AWS: a, Reporter: &report.Reporter{
+	f := Function{Control: name, Settings: settings, Policy: p, AWS: a, Build: build, Reporter: &report.Reporter{
 		Out: out, Log: report.NewLogger(out, settings.LogLevel),
 		API: eventbridge.NewFromConfig(a.Events()), BusName: settings.EventBus,
 	}}
@@ -120,6 +125,7 @@ func (f *Function) Begin(ctx context.Context, why trigger.Trigger) (*Run, error)
 		Summary: control.NewSummary(f.Control, scope, f.Settings.Mode, f.Policy.Hash),
 		covered: why.Request.Covered,
 	}
+	r.Summary.Build = f.Build
 	r.Summary.Cause, r.Summary.Event, r.Summary.Round = string(why.Cause), why.ID, why.Request.Round
 	switch {
 	case why.Cause == trigger.None:

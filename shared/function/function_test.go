@@ -457,6 +457,25 @@ func begun(t *testing.T, f *function.Function, why trigger.Trigger) *function.Ru
 	return run
 }
 
+// Whoever reads what a function did can tell which program it was.
+func TestTheSummaryTellsTheBuild(t *testing.T) {
+	for _, build := range []string{"", "0e2c120d2b1f0a7c5d4e3f2a1b0c9d8e7f6a5b4c-dirty"} {
+		f, b := deploy(t, &pen{})
+		f.Build = build
+		s, err := finish(t, begun(t, f, trigger.Trigger{Cause: trigger.Sweep}))
+		if err != nil || s.Build != build {
+			t.Errorf("the answer tells build %q (error %v), want %q", s.Build, err, build)
+		}
+		var told struct{ Build *string }
+		if err := json.Unmarshal([]byte(aws.ToString(b.taken[len(b.taken)-1].Detail)), &told); err != nil {
+			t.Fatal(err)
+		}
+		if (told.Build != nil) != (build != "") || told.Build != nil && *told.Build != build {
+			t.Errorf("the event tells another build than %q: %s", build, *b.taken[len(b.taken)-1].Detail)
+		}
+	}
+}
+
 func TestAPlanIsCarriedOutAsFarAsTheGateLetsIt(t *testing.T) {
 	f, b := deploy(t, &pen{})
 	run := begun(t, f, trigger.Trigger{Cause: trigger.Sweep})
