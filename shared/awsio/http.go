@@ -14,6 +14,7 @@ import (
 
 const (
 	attemptTime = 5 * time.Second // for one attempt, from dialling to the last byte received
+	connectTime = 3 * time.Second // of that, for a connection, and as much for its handshake
 	maxBody     = 4 << 20         // bytes in one answer; a page of 1,000 entries stays below 1 MiB
 )
 
@@ -30,11 +31,18 @@ var (
 // time, because it does not know what is wrapped around the transport.
 type httpClient struct{ transport *http.Transport }
 
-func newHTTPClient(connections int) httpClient {
+// dialer connects to an address, as [net.Dialer] does.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
+func newHTTPClient(connections int, dial dialer) httpClient {
 	return httpClient{&http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
-		TLSHandshakeTimeout: 3 * time.Second,
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, connectTime)
+			defer cancel()
+			return dial(ctx, network, address)
+		},
+		TLSHandshakeTimeout: connectTime,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 		MaxIdleConns:        2 * connections,
 		MaxIdleConnsPerHost: connections, // the default of two costs a handshake for nearly every short answer

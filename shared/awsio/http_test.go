@@ -3,11 +3,16 @@ package awsio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"portcullis/shared/control"
 )
@@ -43,6 +48,86 @@ func TestABodyThatIsTooLargeDoesNotJustEnd(t *testing.T) {
 	}
 }
 
+// get makes one attempt, and hands over what came of it.
+func (c httpClient) get(t *testing.T, url string) error {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Do(req)
+	if err == nil {
+		_, err = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+	}
+	return err
+}
+
+// Who cannot be connected to is given up sooner than who does not answer.
+func TestAConnectionIsMadeInThreeSeconds(t *testing.T) {
+	for name, dial := range map[string]dialer{
+		"a machine that does not answer": func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+		"a handshake that does not begin": func(context.Context, string, string) (net.Conn, error) {
+			ours, _ := net.Pipe()
+			return ours, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := newHTTPClient(1, dial)
+				client.transport.Proxy = nil
+				start := time.Now()
+				err := client.get(t, "https://example.com/")
+				if took := time.Since(start); err == nil || took != 3*time.Second {
+					t.Errorf("it took %v, want 3s; error %v", took, err)
+				}
+			})
+		})
+	}
+}
+
+// watched is a connection that tells when it is closed.
+type watched struct {
+	net.Conn
+	closed *atomic.Int32
+	once   sync.Once
+}
+
+func (w *watched) Close() error {
+	w.once.Do(func() { w.closed.Add(1) })
+	return w.Conn.Close()
+}
+
+// Connections are kept for the next call, but not to every host that was ever asked.
+func TestIdleConnectionsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		web := &http.Server{Handler: works()}
+		go func() { _ = web.Serve(wire) }()
+		t.Cleanup(func() { _ = web.Close() })
+		var dialed, closed atomic.Int32
+		client := newHTTPClient(2, func(ctx context.Context, network, address string) (net.Conn, error) {
+			dialed.Add(1)
+			conn, err := wire.dial(ctx, network, address)
+			return &watched{Conn: conn, closed: &closed}, err
+		})
+		client.transport.Proxy = nil
+		t.Cleanup(client.transport.CloseIdleConnections)
+		for host := range 6 {
+			if err := client.get(t, fmt.Sprintf("http://127.0.0.%d/", host+1)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if dialed.Load() != 6 || closed.Load() != 2 {
+			t.Errorf("of %d connections %d were closed, want 2 of 6", dialed.Load(), closed.Load())
+		}
+	})
+}
+
 func TestARedirectIsNotFollowed(t *testing.T) {
 	elsewhere := serve(t, works())
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -59,9 +144,8 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 
 func TestPlainHTTPGoesToThisMachineOnly(t *testing.T) {
 	errDialed := errors.New("dialed")
-	client := newHTTPClient(1)
+	client := newHTTPClient(1, func(context.Context, string, string) (net.Conn, error) { return nil, errDialed })
 	client.transport.Proxy = nil
-	client.transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errDialed }
 	for url, allowed := range map[string]bool{
 		"http://127.0.0.1:8080/":         true,
 		"http://127.1.2.3/":              true,

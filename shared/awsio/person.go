@@ -2,6 +2,7 @@ package awsio
 
 import (
 	"context"
+	"net"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -17,7 +18,7 @@ import (
 // the search for them.
 func ForPerson(credentials aws.CredentialsProvider, home control.Scope, endpoint string, mode control.Mode) *AWS {
 	a := &AWS{
-		mode: mode, home: home, credentials: credentials, http: newHTTPClient(Workers),
+		mode: mode, home: home, credentials: credentials, http: newHTTPClient(Workers, (&net.Dialer{}).DialContext),
 		pacers: &pacers{reads: defaultReads, writes: defaultWrites, by: map[lane]*pacer{}},
 	}
 	if endpoint != "" {

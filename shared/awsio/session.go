@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 
@@ -71,7 +72,7 @@ func FromEnvironment(name string, getenv func(string) string, mode control.Mode)
 		home:    control.Scope{Account: need("ACCOUNT_ID"), Region: need("AWS_REGION")},
 		role:    getenv("ROLE_ARN"),
 		members: members,
-		http:    newHTTPClient(Workers),
+		http:    newHTTPClient(Workers, (&net.Dialer{}).DialContext),
 		pacers:  pacers,
 		assumed: map[string]*aws.CredentialsCache{},
 	}
