@@ -91,15 +91,15 @@ func main() {
 	known := flag.String("survivors", "mutants/survivors.json", "the `file` with the survivors that are known")
 	gremlins := flag.String("gremlins", "", "the `program` gremlins")
 	flag.Parse()
-	if err := run(*root, *known, *gremlins, flag.Args()); err != nil {
+	if err := run(packages, *root, *known, *gremlins, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-// run tries the mutants of the named packages, or of all, and prints one line for
-// each package.
-func run(root, known, gremlins string, only []string) error {
+// run tries the mutants of those packages that are named, or of all, and prints one
+// line for each.
+func run(packages []pkg, root, known, gremlins string, only []string) error {
 	gremlins, err := filepath.Abs(gremlins)
 	if err != nil {
 		return err
