@@ -123,6 +123,21 @@ func TestStack(t *testing.T) {
 	}
 }
 
+// The script stops what make names, so make has to name it.
+func TestMakeCallsTheScript(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip(err)
+	}
+	for _, command := range []string{"stop", "start", "round"} {
+		t.Run(command, func(t *testing.T) {
+			out, err := exec.Command("make", "-C", "..", "--dry-run", command, "ENV=prod").CombinedOutput()
+			if want := "\ntools/stack.sh " + command + " portcullis-prod\n"; err != nil || !strings.Contains(string(out), want) {
+				t.Errorf("error %v, commands %s; want %q among them", err, out, want)
+			}
+		})
+	}
+}
+
 func invoke(function string) string {
 	return "lambda invoke --function-name " + function + " --payload fileb:///dev/stdin --cli-read-timeout 910"
 }
