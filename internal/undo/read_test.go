@@ -196,6 +196,7 @@ func TestAChangedRecordIsRefused(t *testing.T) {
 	for _, row := range []struct{ fixture, old, replaced, why string }{
 		{"connection.json", `"AssociateExternalConnection"`, `"DisassociateExternalConnection"`, "which no undo of Portcullis does"},
 		{"connection.json", `"AssociateExternalConnection"`, `"TagResource"`, "does not undo"},
+		{"connection.json", `"DisassociateExternalConnection"`, `"DeleteRepository"`, "does not undo"},
 		{"connection.json", `"service": "codeartifact"`, `"service": "iam"`, `of "iam"`},
 		{"connection.json", `"region": "eu-west-1"`, `"region": "us-east-1"`, "its Region or its owner"},
 		{"connection.json", `"owner": "111122223333"`, `"owner": "444455556666"`, "its Region or its owner"},
@@ -204,6 +205,7 @@ func TestAChangedRecordIsRefused(t *testing.T) {
 		{"connection.json", `"externalConnection": "public:npmjs"`, `"externalConnection": "public:pypi"`, "something else"},
 		{"connection.json", `"externalConnections": [`, `"externalConnections": ["public:pypi"], "x": [`, "the state before is of something else"},
 		{"connection.json", `"createdTime": "2026`, `"createdTime": "x2026`, "the state before cannot be read"},
+		{"connection.json", `web`, `app`, "its id is not that of its resource"},
 		{"connection.json", `"control": "external-connections"`, `"control": "package-groups"`, "its id is not that of its resource"},
 		{"group.json", `"packageGroup": "/npm/a/*"`, `"packageGroup": "/*"`, "something else"},
 		{"group.json", `"key": "team"`, `"key": "portcullis:empty-since"`, "sets the mark"},

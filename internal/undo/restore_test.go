@@ -128,6 +128,28 @@ func TestTheSecondCallWaitsForTheFirst(t *testing.T) {
 	}
 }
 
+// What refuses a restoration leaves it nothing to do. This is the wall behind that.
+func TestWhatIsRefusedOrNotKnownHasNoCalls(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		standing Standing
+		calls    int
+	}{
+		{"refused", Standing{Refused: "it is somebody else's now"}, 0},
+		{"not known", Standing{Unread: "it could not be read"}, 0},
+		{"neither", Standing{}, 2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := late(t)
+			r.Standing = row.standing
+			r.Standing.Left = r.Calls()
+			if got := len(r.Actions()); got != row.calls {
+				t.Errorf("%d calls would be made, want %d", got, row.calls)
+			}
+		})
+	}
+}
+
 // there is a CodeArtifact in which a package group is there, as a call without its
 // modes would leave it.
 type there struct {

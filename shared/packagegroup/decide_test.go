@@ -114,6 +114,8 @@ func TestScreen(t *testing.T) {
 		{"any one of the three modes", tree(set(group("/npm/*", Root), Allow, "INTERNAL_UPSTREAM")), "/npm/*", rules, noon, "own-control"},
 		{"a list of repositories of its own", tree(set(group("/npm/*", Root), Specific, "EXTERNAL_UPSTREAM")), "/npm/*", rules, noon, "own-control"},
 		{"the root without a time", tree(), Root, rules, time.Time{}, "root"},
+		{"a root that inherits like any other", tree(group(Root, "")), Root, rules, noon, "root"},
+		{"a whole format without a slash", tree(group("npm/*", Root)), "npm/*", rules, noon, "no-slash"},
 		{"of age to the second", tree(created(group("/npm/*", Root), noon.Add(-14*24*time.Hour))), "/npm/*", rules, noon, ""},
 		{"from the future", tree(created(group("/npm/*", Root), noon.Add(time.Hour))), "/npm/*", rules, noon, "young"},
 		{"children, where they may move up", tree(dead, set(acme, Block)), "/npm/*", with(func(p *policy.PackageGroups) { p.PruneParents = true }), noon, ""},

@@ -10,6 +10,11 @@ import (
 	"portcullis/shared/policy"
 )
 
+// utf16 is how some editors save plain text. The YAML parser would take it.
+func utf16(text string) string {
+	return "\xff\xfe" + strings.Join(strings.SplitAfter(text, ""), "\x00") + "\x00"
+}
+
 // Every message that a writer of a policy can meet, as it is printed.
 func TestRefusesAFileWith(t *testing.T) {
 	for _, test := range []struct {
@@ -55,6 +60,9 @@ func TestRefusesAFileWith(t *testing.T) {
 			"7:19: the file is not UTF-8 text; save it as UTF-8",
 		}},
 		{"UTF-16", "\xff\xfev\x00e\x00", []string{
+			"1:1: the file is not UTF-8 text; save it as UTF-8",
+		}},
+		{"a whole policy in UTF-16", utf16(head + rule), []string{
 			"1:1: the file is not UTF-8 text; save it as UTF-8",
 		}},
 		{"a NUL", head + rule + "      reason: \"a\x00b\"\n", []string{
