@@ -1,5 +1,5 @@
-// Package safetyrules_test takes out the safety rules of this program, one after the
-// other, and sees whether a test fails. They stand in rules.yaml, each with what it
+// Package safetyrules_test takes out the safety rules of this program, each by itself,
+// and sees whether a test fails. They stand in rules.yaml, each with what it
 // says, the patch that takes it out, and the test that guards it.
 //
 // That takes many builds, so it is done only when asked for: make mutants. Every run
@@ -17,8 +17,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -33,7 +36,7 @@ type rule struct {
 	Old  string // what keeps it
 	New  string // what is put in its place
 	In   string // the folder of the test that guards it
-	Test string
+	Test string // its name, and after slashes that of the row, as the go command prints it
 }
 
 const root = "../.."
@@ -90,8 +93,14 @@ func TestThePatchesFitAndTheTestsAreThere(t *testing.T) {
 					t.Errorf("the patch leaves no Go: %v", err)
 				}
 			}
-			if !slices.Contains(testsIn(t, filepath.Join(root, r.In)), r.Test) {
-				t.Errorf("there is no %s in %s", r.Test, r.In)
+			names := strings.Split(r.Test, "/")
+			if !slices.Contains(testsIn(t, filepath.Join(root, r.In)), names[0]) {
+				t.Errorf("there is no %s in %s", names[0], r.In)
+			}
+			for _, name := range names[1:] {
+				if !rowIn(t, filepath.Join(root, r.In), name) {
+					t.Errorf("there is no %s of %s in %s", name, names[0], r.In)
+				}
 			}
 		})
 	}
@@ -100,12 +109,8 @@ func TestThePatchesFitAndTheTestsAreThere(t *testing.T) {
 // testsIn returns the names of the tests in a folder.
 func testsIn(t *testing.T, folder string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var names []string
-	for _, name := range files {
+	for _, name := range glob(t, filepath.Join(folder, "*_test.go")) {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
@@ -119,23 +124,62 @@ func testsIn(t *testing.T, folder string) []string {
 	return names
 }
 
+// rowIn tells whether a row of a test has this name, as the go command prints it. It
+// is a text in one of the tests of the folder, or the name of a script.
+func rowIn(t *testing.T, folder, name string) bool {
+	t.Helper()
+	if len(glob(t, filepath.Join(folder, "testdata", name+".txtar"))) > 0 {
+		return true
+	}
+	for _, file := range glob(t, filepath.Join(folder, "*_test.go")) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(strings.ReplaceAll(string(text), " ", "_"), `"`+name+`"`) {
+			return true
+		}
+	}
+	return false
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
 // Every rule is guarded: its test passes, and fails without it.
 func TestEveryRuleIsGuarded(t *testing.T) {
 	if !*takeOut {
 		t.Skip("it takes many minutes; make mutants runs it")
 	}
-	tree := t.TempDir()
-	if err := copyTree(tree); err != nil {
-		t.Fatal(err)
+	// Rules are taken out side by side, each in a copy of the tree that no other has at that time.
+	trees := make(chan string, runtime.GOMAXPROCS(0))
+	for range cap(trees) {
+		tree := t.TempDir()
+		if err := copyTree(tree); err != nil {
+			t.Fatal(err)
+		}
+		trees <- tree
 	}
-	passes := map[string]bool{}
+	folders := map[string]*folder{}
 	for _, r := range rules(t) {
+		if folders[r.In] == nil {
+			folders[r.In] = &folder{}
+		}
+		f := folders[r.In]
+		f.tests = append(f.tests, r.Test)
 		t.Run(r.Rule, func(t *testing.T) {
-			if name := r.In + " " + r.Test; !passes[name] {
-				if out, ok := r.test(tree); !ok {
-					t.Fatalf("%s in %s fails with the rule:\n%s", r.Test, r.In, out)
-				}
-				passes[name] = true
+			t.Parallel()
+			tree := <-trees
+			defer func() { trees <- tree }()
+			f.once.Do(func() { f.out = run(tree, r.In, f.tests...) })
+			if !strings.Contains(f.out, "--- PASS: "+r.Test+" (") {
+				t.Fatalf("%s in %s does not pass with the rule:\n%s", r.Test, r.In, f.out)
 			}
 			file := filepath.Join(tree, r.File)
 			source, err := os.ReadFile(file)
@@ -154,23 +198,44 @@ func TestEveryRuleIsGuarded(t *testing.T) {
 					t.Fatal(err)
 				}
 			}()
-			out, ok := r.test(tree)
-			switch {
-			case ok:
+			switch out := run(tree, r.In, r.Test); {
+			case strings.Contains(out, "panic: test timed out"):
+				t.Errorf("%s in %s hangs without it, which may be for any reason:\n%s", r.Test, r.In, out)
+			case strings.Contains(out, "--- PASS: "+r.Test+" ("):
 				t.Errorf("nobody guards it: %s in %s passes without it", r.Test, r.In)
-			case !strings.Contains(out, "--- FAIL: "+r.Test+" ") && !strings.Contains(out, "panic: test timed out"):
+			case !strings.Contains(out, "--- FAIL: "+r.Test+" ("):
 				t.Errorf("it was not %s that failed:\n%s", r.Test, out)
+			default:
+				t.Log(out)
 			}
 		})
 	}
 }
 
-// test runs the test of a rule in a copy of the tree.
-func (r rule) test(tree string) (out string, ok bool) {
-	c := exec.Command("go", "test", "-vet=off", "-count=1", "-short", "-timeout=1m", "-run", "^"+r.Test+"$", "./"+r.In)
-	c.Dir = tree
+// A folder has the tests of some rules, and what they said with all rules in place.
+type folder struct {
+	tests []string
+	once  sync.Once
+	out   string
+}
+
+// run runs tests of one folder in a copy of the tree, and returns what they said.
+func run(tree, in string, tests ...string) string {
+	var patterns []string
+	for _, test := range tests {
+		var names []string
+		for name := range strings.SplitSeq(test, "/") {
+			names = append(names, "^"+regexp.QuoteMeta(name)+"$")
+		}
+		patterns = append(patterns, strings.Join(names, "/"))
+	}
+	c := exec.Command("go", "test", "-vet=off", "-count=1", "-short", "-v", "-timeout=5m", "-run", strings.Join(patterns, "|"), ".")
+	c.Dir = filepath.Join(tree, in)
 	said, err := c.CombinedOutput()
-	return string(said), err == nil
+	if err != nil {
+		said = fmt.Appendln(said, err)
+	}
+	return string(said)
 }
 
 // copyTree copies the module, without what was built of it.

@@ -213,7 +213,7 @@ func module(t *testing.T) (root, gremlins string) {
 	write(t, filepath.Join(root, "shared/p/other.go"), "package p\n")
 	write(t, filepath.Join(root, "shared/q/q_test.go"), elsewhereTest)
 	gremlins = write(t, filepath.Join(t.TempDir(), "gremlins"), gremlin)
-	if err := os.Chmod(gremlins, 0o700); err != nil { //nolint:gosec // G302: a program
+	if err := os.Chmod(gremlins, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return root, gremlins
@@ -235,7 +235,7 @@ func TestTheDriver(t *testing.T) {
 			t.Parallel()
 			root, program := module(t)
 			found, err := test.p.unleash(root, program)
-			told, _ := os.ReadFile(filepath.Join(filepath.Dir(program), "mutants-"+strings.ReplaceAll(test.p.String(), "/", "-")+".txt")) //nolint:gosec // G304: our own file
+			told, _ := os.ReadFile(filepath.Join(filepath.Dir(program), "mutants-"+strings.ReplaceAll(test.p.String(), "/", "-")+".txt"))
 			if err != nil {
 				t.Fatalf("%v: %s", err, told)
 			}
