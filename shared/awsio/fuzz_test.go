@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
-	"github.com/aws/aws-sdk-go-v2/service/proton"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"golang.org/x/time/rate"
 
@@ -48,9 +48,9 @@ func FuzzAnswer(f *testing.F) {
 		body                    string
 	}{
 		{200, "", date, id, "", repository}, {200, "", date, id, "", page}, {200, "", date, id, "", "{}"}, {200, "", date, id, "", "null"}, {200, "", "noon", "", "", ""},
-		{200, "", date, id, "", `{"environmentAccountConnections":[]}`}, {200, "ResourceNotFoundException", date, id, "", repository[:40]},
+		{200, "", date, id, "", `{"Arn":"x","Policy":null}`}, {200, "ResourceNotFoundException", date, id, "", repository[:40]},
 		{200, "", date, id, "", "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"},
-		{404, "ResourceNotFoundException", date, id, "", `{"message":"no"}`}, {404, "", date, id, "", page}, {404, "", "", "", "", `{"__type":"com.amazonaws.proton#ResourceNotFoundException","message":"a\nb"}`},
+		{404, "ResourceNotFoundException", date, id, "", `{"message":"no"}`}, {404, "", date, id, "", page}, {404, "", "", "", "", `{"__type":"com.amazonaws.events#ResourceNotFoundException","message":"a\nb"}`},
 		{403, "AccessDeniedException:http://internal.amazon.com/", date, id, "", "{}"}, {403, "", date, id, "", envelope("ExpiredToken")}, {403, "", "", "", "", page},
 		{429, "ThrottlingException", date, id, "3", "{}"}, {429, "", "", "", "9223372036854775807", page}, {503, "", date, id, "-1", page}, {500, "InternalServerException", date, id, "1.5", "{}"},
 		{409, "ConflictException", date, id, " 1", `{"code":"ConflictException"}`}, {301, "", date, id, "", ""}, {418, "x", "Tuesday, 01-Sep-26 12:00:00 PST", id, "9999999999999", envelope("Throttling")},
@@ -66,8 +66,8 @@ func FuzzAnswer(f *testing.F) {
 			_, err := codeartifact.NewFromConfig(c).DescribeRepository(ctx, &codeartifact.DescribeRepositoryInput{Domain: aws.String("corp"), Repository: aws.String("npm-store")})
 			return err
 		},
-		"proton": func(ctx context.Context, c aws.Config) error {
-			_, err := proton.NewFromConfig(c).ListEnvironmentAccountConnections(ctx, &proton.ListEnvironmentAccountConnectionsInput{RequestedBy: "MANAGEMENT_ACCOUNT"})
+		"eventbridge": func(ctx context.Context, c aws.Config) error {
+			_, err := eventbridge.NewFromConfig(c).DescribeEventBus(ctx, nil)
 			return err
 		},
 		"sts": func(ctx context.Context, c aws.Config) error {

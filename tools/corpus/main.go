@@ -1,29 +1,33 @@
 // Command corpus takes over what fuzzing has found: of the inputs that go keeps in its
-// cache for a target it copies those into testdata/fuzz that execute a statement which
-// neither the seeds nor what was taken over before executes, the smallest first.
+// cache for a target it copies those into testdata/fuzz that execute statements as often
+// as no seed and nothing that was taken over before does, those with the most of them
+// first. How often is told by powers of two, as go's own fuzzing does.
 //
 //	go -C tools run ./corpus ./shared/trigger FuzzParse
 //
-// Statements of all of Portcullis count, and of the packages that take formats apart
-// for it.
+// Statements of Portcullis count, and of the packages that take YAML, package URLs and,
+// where that is quick to build, JSON apart for it.
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"math/bits"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 const (
-	largest = 2 << 10 // bytes of an input; a larger one is nothing to look at
+	largest = 4 << 10 // bytes of an input; a larger one is nothing to look at
 	most    = 24      // inputs of one target
-
-	counted = "portcullis/...,encoding/json,encoding/xml,go.yaml.in/yaml/v3,github.com/aws/smithy-go/...,github.com/package-url/packageurl-go"
 )
 
 func main() {
@@ -37,6 +41,9 @@ func main() {
 	}
 }
 
+// passed finds the seeds, and what was taken over before, in what a test tells.
+var passed = regexp.MustCompile(`(?m)^ +--- PASS: \w+/(\S+) `)
+
 // take works in the folder of the module.
 func take(root, folder, target string) error {
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
@@ -48,8 +55,12 @@ func take(root, folder, target string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
+	counted, err := counts(root, folder)
+	if err != nil {
+		return err
+	}
 	program := filepath.Join(scratch, "test")
-	build := exec.Command("go", "test", "-c", "-o", program, "-covermode=set", "-coverpkg="+counted, folder) //nolint:gosec // G204: the package is named by whoever runs this
+	build := exec.Command("go", "test", "-c", "-o", program, "-covermode=count", "-coverpkg="+strings.Join(counted, ","), folder) //nolint:gosec // G204: the package is named by whoever runs this
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the tests of %s: %w\n%s", folder, err, out)
@@ -65,9 +76,19 @@ func take(root, folder, target string) error {
 		return executed(profile)
 	}
 
-	known, err := run("") // the seeds, and what was taken over before
+	list := exec.Command(program, "-test.v", "-test.run", "^"+target+"$") //nolint:gosec // G204: as above
+	list.Dir = here
+	out, err := list.CombinedOutput()
 	if err != nil {
-		return err
+		return fmt.Errorf("the seeds fail:\n%s", out)
+	}
+	known := map[string]bool{}
+	for _, seed := range passed.FindAllStringSubmatch(string(out), -1) {
+		now, err := run("^" + seed[1] + "$")
+		if err != nil {
+			return err
+		}
+		maps.Copy(known, now)
 	}
 	found, err := inputs(filepath.Join(strings.TrimSpace(string(cache)), "fuzz", "portcullis", folder, target))
 	if err != nil {
@@ -77,44 +98,80 @@ func take(root, folder, target string) error {
 	if err := os.MkdirAll(corpus, 0o755); err != nil { //nolint:gosec // G301: as readable as the rest of the tree
 		return err
 	}
-	taken := 0
+	ran := map[string]map[string]bool{} // by the path of the input
 	for _, path := range found {
-		name := filepath.Base(path)
-		place := filepath.Join(corpus, name)
+		place := filepath.Join(corpus, filepath.Base(path))
 		if _, err := os.Stat(place); err == nil {
 			continue
 		}
-		data, err := os.ReadFile(path) //nolint:gosec // G304: from go's own cache
-		if err != nil {
+		if err := copied(path, place); err != nil {
 			return err
 		}
-		if err := os.WriteFile(place, data, 0o644); err != nil { //nolint:gosec // G306: as readable as the rest of the tree
+		if ran[path], err = run("^" + filepath.Base(path) + "$"); err != nil {
+			return fmt.Errorf("%s is kept: %w", place, err)
+		}
+		if err := os.Remove(place); err != nil {
 			return err
 		}
-		now, err := run("^" + name + "$")
-		if err != nil {
-			return fmt.Errorf("%s is kept in %s: %w", name, place, err)
-		}
-		more := 0
-		for block := range now {
-			if !known[block] {
-				known[block] = true
-				more++
-			}
-		}
-		if more == 0 {
-			if err := os.Remove(place); err != nil {
-				return err
-			}
-			continue
-		}
-		if taken++; taken == most {
+	}
+	taken := 0
+	for ; taken < most; taken++ {
+		path := best(found, ran, known)
+		if path == "" {
 			break
+		}
+		maps.Copy(known, ran[path])
+		if err := copied(path, filepath.Join(corpus, filepath.Base(path))); err != nil {
+			return err
 		}
 	}
 	_ = os.Remove(corpus) // where nothing is in it
 	fmt.Printf("%s %s: %d of %d inputs\n", folder, target, taken, len(found))
 	return nil
+}
+
+// best is the input that has most of what is not known; of equals the smallest, which
+// comes first. It is empty where none has anything.
+func best(found []string, ran map[string]map[string]bool, known map[string]bool) string {
+	choice, most := "", 0
+	for _, path := range found {
+		more := 0
+		for block := range ran[path] {
+			if !known[block] {
+				more++
+			}
+		}
+		if more > most {
+			choice, most = path, more
+		}
+	}
+	return choice
+}
+
+func copied(from, to string) error {
+	data, err := os.ReadFile(from) //nolint:gosec // G304: from go's own cache
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644) //nolint:gosec // G306: as readable as the rest of the tree
+}
+
+// counts lists the packages whose statements count, of those that a package is made of.
+func counts(root, folder string) ([]string, error) {
+	list := exec.Command("go", "list", "-deps", folder) //nolint:gosec // G204: the package is named by whoever runs this
+	list.Dir = root
+	deps, err := list.Output()
+	if err != nil {
+		return nil, fmt.Errorf("listing what %s is made of: %w", folder, err)
+	}
+	// To count in encoding/json, all that is built on it is compiled anew: of the SDK, that takes too long.
+	parsers := []string{"go.yaml.in/yaml/v3", "github.com/package-url/packageurl-go"}
+	if !bytes.Contains(deps, []byte("/aws-sdk-go-v2/service/")) {
+		parsers = append(parsers, "encoding/json")
+	}
+	return slices.DeleteFunc(strings.Fields(string(deps)), func(dep string) bool {
+		return !strings.HasPrefix(dep, "portcullis/") && !slices.Contains(parsers, dep)
+	}), nil
 }
 
 // inputs lists what was found, the smallest first.
@@ -139,21 +196,25 @@ func inputs(folder string) ([]string, error) {
 	return paths, nil
 }
 
-// executed are the blocks of a profile that ran: all of a line but its count.
+// executed are the blocks of a profile that ran, each with how often, in powers of two.
 func executed(profile string) (map[string]bool, error) {
 	data, err := os.ReadFile(profile) //nolint:gosec // G304: written by ourselves
 	if err != nil {
 		return nil, err
 	}
 	blocks := map[string]bool{}
-	_, lines, _ := strings.Cut(string(data), "\n") // after the mode
-	for line := range strings.Lines(lines) {
-		if block, ran := strings.CutSuffix(line, " 1\n"); ran {
-			blocks[block] = true
+	for _, line := range ran.FindAllStringSubmatch(string(data), -1) {
+		count, err := strconv.ParseUint(line[2], 10, 64)
+		if err != nil {
+			return nil, err
 		}
+		blocks[line[1]+" "+strconv.Itoa(bits.Len64(count))] = true
 	}
 	if len(blocks) == 0 {
 		return nil, errors.New("nothing was executed")
 	}
 	return blocks, nil
 }
+
+// ran finds the blocks of a profile that ran, and how often.
+var ran = regexp.MustCompile(`(?m)^(\S+:\S+) \d+ ([1-9]\d*)$`)

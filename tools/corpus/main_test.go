@@ -39,14 +39,30 @@ func TestTheSmallestInputsComeFirst(t *testing.T) {
 }
 
 func TestWhatRanIsReadFromTheProfile(t *testing.T) {
-	got, err := executed(write(t, filepath.Join(t.TempDir(), "profile"), "mode: set\nx/a.go:1.2,3.4 2 1\nx/a.go:5.6,7.8 1 0\nx/b.go:1.2,3.4 0 1\n"))
+	got, err := executed(write(t, filepath.Join(t.TempDir(), "profile"), "mode: count\nx/a.go:1.2,3.4 2 1\nx/a.go:5.6,7.8 1 0\nx/b.go:1.2,3.4 0 7\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]bool{"x/a.go:1.2,3.4 2": true, "x/b.go:1.2,3.4 0": true}, got); diff != "" {
+	if diff := cmp.Diff(map[string]bool{"x/a.go:1.2,3.4 1": true, "x/b.go:1.2,3.4 3": true}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if _, err := executed(write(t, filepath.Join(t.TempDir(), "profile"), "mode: set\n")); err == nil {
+	if _, err := executed(write(t, filepath.Join(t.TempDir(), "profile"), "mode: count\n")); err == nil {
 		t.Error("a profile of nothing is taken for one")
+	}
+}
+
+func TestTheInputThatAddsMostIsBest(t *testing.T) {
+	found := []string{"one", "two", "also two", "nothing"}
+	ran := map[string]map[string]bool{"one": {"a": true, "known": true}, "two": {"b": true, "c": true}, "also two": {"a": true, "d": true}, "nothing": {"known": true}}
+	known := map[string]bool{"known": true}
+	var order []string
+	for path := best(found, ran, known); path != ""; path = best(found, ran, known) {
+		order = append(order, path)
+		for block := range ran[path] {
+			known[block] = true
+		}
+	}
+	if diff := cmp.Diff([]string{"two", "also two"}, order); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
