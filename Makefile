@@ -61,7 +61,7 @@ space   := $(subst ,, )
 # of the table in docs/reliability.md.
 cover: have-go ## print how much of the decisions the tests execute; all of every decide.go is asked for, and that the page says the same
 	@mkdir -p build
-	@go test -coverprofile=build/cover.out -coverpkg=$(subst $(space),$(comma),$(strip $(decided))) $(decided) >build/cover.log || { cat build/cover.log; exit 1; }
+	@go test -short -coverprofile=build/cover.out -coverpkg=$(subst $(space),$(comma),$(strip $(decided))) $(decided) >build/cover.log || { cat build/cover.log; exit 1; }
 	@awk 'NR > 1 { size[$$1] = $$2; runs[$$1] += $$3 } \
 		END { for (block in size) { \
 			file = block; sub(/^[^\/]*\//, "", file); sub(/:.*/, "", file); folder = file; sub(/\/[^\/]*$$/, "", folder); \
@@ -69,7 +69,7 @@ cover: have-go ## print how much of the decisions the tests execute; all of ever
 			if (part == "") continue; \
 			all[part] += size[block]; if (runs[block]) hit[part] += size[block]; \
 			else { if (size[block]) print "not executed: " block >"/dev/stderr"; if (part == file) missed = 1 }} \
-		for (part in all) printf "| `%s` | %d | %s %% |\n", part, all[part], hit[part] == all[part] ? "100" : sprintf("%.1f", int(1000 * hit[part] / all[part]) / 10); \
+		for (part in all) printf "| `%s` | %s %% |\n", part, hit[part] == all[part] ? "100" : sprintf("%.1f", int(1000 * hit[part] / all[part]) / 10); \
 		exit missed }' build/cover.out >build/cover.rows || { cat build/cover.rows; exit 1; }
 	@sort build/cover.rows
 	@! grep -vxFf docs/reliability.md build/cover.rows >/dev/null || { echo "docs/reliability.md says otherwise, under Coverage: put these rows there" >&2; exit 1; }

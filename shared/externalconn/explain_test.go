@@ -101,6 +101,24 @@ func TestTheTrialsLeadToTheVerdict(t *testing.T) {
 	})
 }
 
+// A waiver that may be in force, or may not, is told of as not known, and why.
+func TestAWaiverIsToldOfAlsoWhereTheTimeIsNotKnown(t *testing.T) {
+	w := policy.Waiver{
+		Rule: policy.Rule{Place: "external_connections.waivers[0]", Repositories: []string{"corp/*"}, Connections: []string{"public:npmjs"}},
+		Term: policy.Term{ID: "trial", Owner: "team-web", Expires: noon.Add(time.Hour)},
+	}
+	o := Observation{Scope: scope, Connected: []Repository{connected("web", "public:npmjs")}}
+	p := &policy.Policy{ExternalConnections: &policy.ExternalConnections{Waivers: []policy.Waiver{w}}}
+	_, explained := o.Explain(p, time.Time{}, o.Connected[0].Name)
+	if len(explained) != 1 || explained[0].Verdict != control.Undetermined {
+		t.Fatalf("%+v", explained)
+	}
+	want := []control.Trial{{Rule: w.Place, Result: control.Unknown, Settles: control.Undetermined, Why: w.Span() + "; what time it is, is not known"}}
+	if diff := cmp.Diff(want, explained[0].Trials); diff != "" {
+		t.Errorf("trials (-want +got):\n%s", diff)
+	}
+}
+
 func waived(p policy.ExternalConnections) (rules []policy.Rule) {
 	for _, w := range p.Waivers {
 		rules = append(rules, w.Rule)

@@ -527,3 +527,47 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestTheTermsAreThoseOfAllWaivers(t *testing.T) {
+	p := parse(t, `version: 1
+limits: {count: 10, share: 10%}
+external_connections:
+  allow: []
+  waivers:
+    - {id: first, repositories: [corp/x], connections: ["public:npmjs"], reason: r, owner: o, expires: 2027-01-31}
+    - {repositories: [corp/y], connections: ["public:npmjs"], reason: r, owner: o, expires: 2027-02-28}
+proton_connections:
+  rejected_after: 7d
+  pending_after: 30d
+  approve: []
+  waivers:
+    - {environment_accounts: ["222222222222"], management_accounts: ["111111111111"], environments: [dev], reason: r, owner: o, expires: 2027-03-31}
+`)
+	var got []string
+	for at, term := range p.Terms() {
+		got = append(got, fmt.Sprintf("%d %s %s %s", at.Line, at.Place, term.ID, term.LastDay()))
+	}
+	want := []string{
+		"6 external_connections.waivers[0] first 2027-01-31",
+		"7 external_connections.waivers[1] external_connections.waivers[1] 2027-02-28",
+		"13 proton_connections.waivers[0] proton_connections.waivers[0] 2027-03-31",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	// Whoever has seen enough may leave at any of them.
+	for enough := 1; enough <= len(want); enough++ {
+		seen := 0
+		for range p.Terms() {
+			if seen++; seen == enough {
+				break
+			}
+		}
+		if seen != enough {
+			t.Errorf("%d of %d were seen", seen, enough)
+		}
+	}
+	for range parse(t, head).Terms() {
+		t.Error("a policy without sections has terms")
+	}
+}

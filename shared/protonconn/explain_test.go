@@ -139,3 +139,42 @@ func TestAWaiverOfWhichSomethingIsNotKnownIsToldOf(t *testing.T) {
 		})
 	}
 }
+
+// An approval is told of with why it matched, did not, or may have.
+func TestAnApprovalIsToldOfWithItsReason(t *testing.T) {
+	approval := policy.Approval{
+		Place: "proton_connections.approve[0]", EnvironmentAccounts: []string{environment}, ManagementAccounts: []string{management},
+		Environments: []string{"web"}, Reason: "Because we asked for it.",
+	}
+	with := func(change func(*policy.Approval)) policy.Approval {
+		a := approval
+		change(&a)
+		return a
+	}
+	for name, test := range map[string]struct {
+		approval policy.Approval
+		verdict  control.Verdict
+		want     control.Trial
+	}{
+		"it matches": {approval, control.Compliant, control.Trial{Result: control.Matched, Settles: control.Compliant, Why: approval.Reason}},
+		"another name": {with(func(a *policy.Approval) { a.Environments = []string{"shop"} }), control.Violation,
+			control.Trial{Result: control.NotMatched, Why: "environments: web is not among shop"}},
+		"another role": {with(func(a *policy.Approval) { a.Roles = []string{role("deploy")} }), control.Violation,
+			control.Trial{Result: control.NotMatched, Why: "roles: " + role("proton-run") + " is not among " + role("deploy")}},
+		"a role that is not shown": {with(func(a *policy.Approval) { a.CodebuildRoles = []string{role("build")} }), control.Undetermined,
+			control.Trial{Result: control.Unknown, Why: "it constrains a role of it that the list does not show"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := request(pending, "web")
+			p := &policy.Policy{ProtonConnections: &policy.ProtonConnections{Approve: []policy.Approval{test.approval}}}
+			_, _, explained := seen(Management, c).Explain(p, noon, c.ID)
+			if len(explained) != 1 || explained[0].Verdict != test.verdict {
+				t.Fatalf("%+v", explained)
+			}
+			test.want.Rule = test.approval.Place
+			if diff := cmp.Diff([]control.Trial{test.want}, explained[0].Trials); diff != "" {
+				t.Errorf("trials (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
