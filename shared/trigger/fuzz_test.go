@@ -107,7 +107,8 @@ func TestParseIsBounded(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		used := float64(after.TotalAlloc-before.TotalAlloc) / (1 << 20)
 		t.Logf("figure of fault 10: %s (%d KiB): %.1f MiB", name, len(payload)>>10, used)
-		if used > 8 || took > 2*time.Second {
+		// The time is far above what it takes on a busy machine, and below what a reader would that goes back for each level.
+		if used > 8 || took > 20*time.Second {
 			t.Errorf("%s takes %.1f MiB and %s", name, used, took)
 		}
 	}
