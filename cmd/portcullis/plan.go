@@ -149,7 +149,7 @@ func (p *planCommand) saved(c *cobra.Command, rules *policy.Policy, controls []e
 	if err != nil {
 		return err
 	}
-	regions := slices.Compact(p.aws.options.Regions)
+	regions := slices.Compact(slices.Sorted(slices.Values(p.aws.options.Regions)))
 	if len(regions) == 0 {
 		regions = kept.Regions()
 	}
