@@ -101,6 +101,26 @@ func TestTheTrialsLeadToTheVerdict(t *testing.T) {
 	})
 }
 
+// A rule is told of with why it matched or did not, connection by connection.
+func TestARuleIsToldOfWithItsReason(t *testing.T) {
+	o := Observation{Scope: scope, Connected: []Repository{connected("web", "public:npmjs", "public:pypi")}}
+	p := &policy.Policy{ExternalConnections: &policy.ExternalConnections{Allow: []policy.Rule{
+		{Place: "external_connections.allow[0]", Repositories: []string{"corp/*"}, Connections: []string{"public:pypi"}, Reason: "Because we asked for it."},
+	}}}
+	_, explained := o.Explain(p, noon, o.Connected[0].Name)
+	got := map[string][]control.Trial{}
+	for _, e := range explained {
+		got[e.Subject] = e.Trials
+	}
+	want := map[string][]control.Trial{
+		"public:npmjs": {{Rule: "external_connections.allow[0]", Result: control.NotMatched, Why: "connections: public:npmjs is not among public:pypi"}},
+		"public:pypi":  {{Rule: "external_connections.allow[0]", Result: control.Matched, Settles: control.Compliant, Why: "Because we asked for it."}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("trials (-want +got):\n%s", diff)
+	}
+}
+
 // A waiver that may be in force, or may not, is told of as not known, and why.
 func TestAWaiverIsToldOfAlsoWhereTheTimeIsNotKnown(t *testing.T) {
 	w := policy.Waiver{

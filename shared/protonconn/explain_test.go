@@ -178,3 +178,36 @@ func TestAnApprovalIsToldOfWithItsReason(t *testing.T) {
 		})
 	}
 }
+
+// What the status or the age of a connection settles is told of with the setting that it is about.
+func TestStatusAndAgeAreToldOf(t *testing.T) {
+	p := parse(t, rules)
+	for name, test := range map[string]struct {
+		side   Side
+		status string
+		now    time.Time
+		want   control.Trial
+	}{
+		"a rejection, as it was asked": {Management, rejected, noon,
+			control.Trial{Rule: "its status", Result: control.Matched, Settles: control.Compliant, Why: "a rejection is final"}},
+		"a rejection of which the time is not known": {Environment, rejected, time.Time{},
+			control.Trial{Rule: "proton_connections.rejected_after", Result: control.Unknown, Settles: control.Undetermined, Why: "its last known change was on 2026-11-19 12:00:00; what time it is, is not known"}},
+		"a request of which the time is not known": {Environment, pending, time.Time{},
+			control.Trial{Rule: "proton_connections.pending_after", Result: control.Unknown, Settles: control.Undetermined, Why: "its last known change was on 2026-11-19 12:00:00; what time it is, is not known"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := request(test.status, "web")
+			_, _, explained := seen(test.side, c).Explain(&policy.Policy{ProtonConnections: &p}, test.now, c.ID)
+			if len(explained) != 1 {
+				t.Fatalf("%+v", explained)
+			}
+			i := slices.IndexFunc(explained[0].Trials, func(t control.Trial) bool { return t.Settles != "" })
+			if i < 0 {
+				t.Fatalf("nothing settles it: %+v", explained[0].Trials)
+			}
+			if diff := cmp.Diff(test.want, explained[0].Trials[i]); diff != "" {
+				t.Errorf("what settles it (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
