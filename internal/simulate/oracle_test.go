@@ -302,14 +302,16 @@ func judge(r *record) (bad []string, n figures) {
 			complain("the intent of %s has no undo or no state before it", target)
 		}
 		var outcome *action
+		began := false // the next write
 		for _, after := range r.Lines[l+1:] {
 			if after.At > i && after.Line.Msg == "outcome" && after.Line.Outcome != nil && after.Line.Outcome.ID == intent.ID {
 				outcome = after.Line.Outcome
 				break
 			}
+			began = began || after.Line.Msg == "intent"
 		}
-		if outcome == nil && !r.Killed && !r.Mute {
-			complain("%s has no outcome", target)
+		if (outcome == nil && !r.Killed || began) && !r.Mute {
+			complain("%s has no outcome, or has it after the next intent", target)
 		}
 		bad = append(bad, r.told(c, outcome)...)
 		if l == 0 {
@@ -338,7 +340,13 @@ func judge(r *record) (bad []string, n figures) {
 			if n.Writes > 0 {
 				complain("a run over the limit made %d writes", n.Writes)
 			}
+			if b, ok := r.bounds(); ok && b.may <= b.least {
+				complain("a run refused all of at most %d writes as too many, where %d are allowed", b.may, b.least)
+			}
 		}
+	}
+	if b, ok := r.bounds(); ok && n.Writes > 0 && b.must > b.most {
+		complain("%d writes were made of at least %d that were asked for, where %d are allowed, and so none", n.Writes, b.must, b.most)
 	}
 	return bad, n
 }
@@ -352,9 +360,33 @@ func (r *record) told(c *call, outcome *action) (bad []string) {
 	if gone && c.Effect == 0 && c.Sound && c.Status != http.StatusOK && outcome.Status == "applied" {
 		bad = append(bad, fmt.Sprintf("%s did nothing, and its outcome is that it was applied", c.target()))
 	}
+	// What was accepted and could not be looked at is applied by AWS's word alone, and says so.
+	if c.Effect == 0 && outcome.Code != "unverified" && (outcome.Status == "applied" || outcome.Status == "restore-needed") && len(r.Outside) == 0 {
+		bad = append(bad, fmt.Sprintf("%s did nothing, and its outcome is %s %s: %s", c.target(), outcome.Status, outcome.Code, outcome.Detail))
+	}
+	if c.Effect > 0 && c.Operation == "TagResource" {
+		bad = append(bad, r.marked(c)...)
+	}
+	if pattern, _ := c.Input["packageGroup"].(string); c.Effect > 0 && r.States[c.Effect-1].domains[r.Account].used[pattern] && outcome.Status == "applied" && outcome.Code == "verified" {
+		bad = append(bad, fmt.Sprintf("%s was in use when it was deleted, and its outcome is %s: %s", pattern, outcome.Status, outcome.Detail))
+	}
 	done, _ := undo.Outcome{Status: control.Status(outcome.Status), Code: outcome.Code}.Done()
 	if c.Effect > 0 && !done && !slices.ContainsFunc(r.Outside, func(at int) bool { return at > c.Effect }) {
 		bad = append(bad, fmt.Sprintf("%s was carried out, and its outcome %s %s is not one to undo: %s", c.target(), outcome.Status, outcome.Code, outcome.Detail))
+	}
+	return bad
+}
+
+// marked says what is wrong with the value of a mark that was set: it is of the group as it was, and no older than the run.
+func (r *record) marked(c *call) (bad []string) {
+	for _, g := range r.States[c.Effect].domains[r.Account].groups {
+		if g.arn != c.Input["resourceArn"] {
+			continue
+		}
+		since, good := readMark(g.Tags[markTag], g.Created, r.States[c.Effect].now, r.Rules.grace)
+		if early := r.States[0].now.Add(-time.Second); !good && len(r.Outside) == 0 || since.Before(early) {
+			bad = append(bad, fmt.Sprintf("%s was marked with %s by a run that began at %s", g.arn, g.Tags[markTag], r.States[0].now))
+		}
 	}
 	return bad
 }
@@ -378,36 +410,78 @@ func (a *action) gone(st *state) bool {
 	return !slices.Contains(st.repositories[a.Resource].connections, a.Subject)
 }
 
+// bounds is what a sweep may have planned, and what it was allowed.
+type bounds struct {
+	must, may   int // the fewest writes that had to be planned in a state before the first write, the most that might be
+	least, most int // the fewest and the most that were allowed
+}
+
+// bounds says it of a sweep in which nothing went wrong. What any other looked at is for itself to say.
+func (r *record) bounds() (b bounds, ok bool) {
+	if r.Subject != "" || r.Batch != nil || r.Killed || r.Control == origins {
+		return b, false
+	}
+	states := r.States
+	for _, c := range r.Calls {
+		if c.Fault != "" || !c.Sound {
+			return b, false
+		}
+		if c.isWrite() && len(states) == len(r.States) {
+			states = states[:c.Before+1]
+		}
+	}
+	b.must, b.least = math.MaxInt, math.MaxInt
+	for _, st := range states {
+		must, may := 0, 0
+		for _, w := range r.Rules.wishes(st, r.Account, r.Control) {
+			if r.Rules.covers(w) {
+				may++
+				if w.must {
+					must++
+				}
+			}
+		}
+		allowed := r.Rules.most(r.looked(st))
+		b.must, b.may, b.least, b.most = min(b.must, must), max(b.may, may), min(b.least, allowed), max(b.most, allowed)
+	}
+	return b, true
+}
+
 // size is the most resources that a run can have looked at.
 func (r *record) size() int {
 	most := 0
 	for _, st := range r.States {
-		n := 0
-		switch r.Control {
-		case connections:
-			for _, repo := range st.repositories {
-				if repo.owner == r.Account {
-					n++
-				}
-			}
-		case groups:
-			n = len(st.domains[r.Account].groups)
-		case accounts:
-			for _, c := range st.requests {
-				if c.from == r.Account {
-					n++
-				}
-				if c.to == r.Account {
-					n++
-				}
-			}
-		}
-		most = max(most, n)
+		most = max(most, r.looked(st))
 	}
 	if r.Subject != "" {
 		return min(most, 2)
 	}
 	return most
+}
+
+// looked is how many resources there were to look at.
+func (r *record) looked(st *state) int {
+	n := 0
+	switch r.Control {
+	case connections:
+		for _, repo := range st.repositories {
+			if repo.owner == r.Account {
+				n++
+			}
+		}
+	case groups:
+		n = len(st.domains[r.Account].groups)
+	case accounts:
+		for _, c := range st.requests {
+			if c.from == r.Account {
+				n++
+			}
+			if c.to == r.Account {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // askedFor says what is wrong with the reasons for a write: the i-th call, for which
@@ -588,7 +662,8 @@ func (r *record) loosened(c *call, again int, outcome *action, n *figures) (bad 
 	switch {
 	case outcome != nil && outcome.Status == "restore-needed":
 		n.Restored++
-	case outcome != nil && (strings.Contains(outcome.Detail, "could not be compared") || strings.Contains(outcome.Detail, "may have taken effect")):
+	case outcome != nil && (!c.Sound || c.Fault != "" || c.Status != http.StatusOK) &&
+		(strings.Contains(outcome.Detail, "could not be compared") || strings.Contains(outcome.Detail, "may have taken effect")):
 		n.Uncompared++
 	case outcome == nil && (r.Killed || r.Mute):
 		n.Unsaid++

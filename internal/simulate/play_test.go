@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -46,7 +47,11 @@ func play(t *testing.T, s *schedule) result {
 	if _, err := (direct{w}).RoundTrip(first); err != nil {
 		t.Fatal(err)
 	}
-	folder := t.TempDir()
+	folder, err := os.MkdirTemp("", "simulate") // for one play: those of the test would stay until its end
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
 	synctest.Test(t, func(t *testing.T) {
 		p := &player{t: t, result: &res, schedule: s}
 		p.stage, err = newStage(w, s.Rules, s.Page, s.Broken, folder)
@@ -422,14 +427,21 @@ func (p *player) settle() {
 		for _, account := range p.schedule.Accounts {
 			refused := false
 			writes := 1
-			for range 6 {
+			asked := map[string]wish{} // by what was there before the sweep before
+			for i := range 6 {
+				before := p.stage.judged.wishes(p.stage.look(), account, control)
 				r := p.run(move{Kind: "sweep", Control: control, Account: account, Time: 15 * time.Minute})
 				writes = 0
 				for _, c := range r.Calls {
-					if c.isWrite() {
-						writes++
+					if !c.isWrite() {
+						continue
+					}
+					writes++
+					if _, there := asked[c.target()]; i > 0 && there && !refused {
+						p.complain(fmt.Sprintf("%s was asked for before the last sweep, which did not make it", c.target()))
 					}
 				}
+				asked = before
 				refused = slices.ContainsFunc(r.Lines, func(l said) bool { return l.Line.Summary != nil && l.Line.Summary.LimitExceeded })
 				if r.Err != nil && !refused {
 					p.complain(fmt.Sprintf("a sweep of %s in %s fails although nothing goes wrong: %v", control, account, r.Err))

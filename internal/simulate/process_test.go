@@ -52,6 +52,7 @@ const (
 	anyCall class = iota
 	aWrite
 	aPage // a page of a list after its first
+	aTree // the first page of a list of all package groups
 )
 
 type lasting int
@@ -76,6 +77,7 @@ const (
 	meanwhile    = "meanwhile"
 	anotherRun   = "another run"
 	betweenPages = "meanwhile, between two pages"
+	noDate       = "no date"
 	killed       = "killed"
 	hangs        = "hangs"
 	silent       = "log fails"
@@ -110,7 +112,7 @@ var kinds = []kind{
 	{name: "not found, although it was done", of: localaws.Fail(404, "ResourceNotFoundException", "no"), late: true},
 	{name: "conflict, although it was done", of: localaws.Fail(409, "ConflictException", "busy"), late: true},
 	{name: "not valid, although it was done", of: localaws.Fail(400, "ValidationException", "no"), late: true},
-	{name: "no date", of: localaws.NoDate(), sound: true},
+	{name: noDate, of: localaws.NoDate(), sound: true},
 }
 
 // invoker is what Lambda calls.
@@ -405,6 +407,7 @@ func (p *process) next(req *http.Request, key string, again bool) (*call, []faul
 	var met []fault
 	if !again {
 		is := map[class]bool{anyCall: true, aWrite: writes, aPage: strings.Contains(key, "next-token=") || strings.Contains(key, `"nextToken"`)}
+		is[aTree] = name == "POST/v1/package-groups" && !is[aPage]
 		for among, yes := range is {
 			if yes {
 				p.calls[among]++

@@ -99,7 +99,9 @@ func newSchedule(seed uint64) *schedule {
 			s.Moves = append(s.Moves, move{Kind: "sweep", Control: groups, Account: account, Time: 15 * time.Minute, Order: r.Uint64(), Faults: []fault{
 				{At: 1 + r.IntN(2), Among: aWrite, Step: step{What: guarding, C: 3, D: 1 + 2*r.IntN(7)}},
 			}})
-			if last := &s.Moves[len(s.Moves)-1]; r.IntN(2) == 0 { // and nothing is heard of it
+			if last := &s.Moves[len(s.Moves)-1]; r.IntN(4) == 0 { // or between the two lists of groups of the second reading
+				last.Faults[0].At, last.Faults[0].Among = 3+2*r.IntN(2), aTree
+			} else if r.IntN(2) == 0 { // and nothing is heard of it
 				last.Faults = append(last.Faults, fault{At: last.Faults[0].At, Among: aWrite, Kind: r.IntN(len(kinds)), After: r.IntN(2) == 0, Step: deed(), Beside: beside(*last), Ahead: 1000})
 			}
 		}
@@ -145,6 +147,9 @@ func newSchedule(seed uint64) *schedule {
 				}
 				if kinds[f.Kind].late {
 					f.Among, f.At, f.Lasts = aWrite, 1+r.IntN(2), once
+				}
+				if kinds[f.Kind].name == noDate { // any other answer would tell the time
+					f.Among, f.At, f.Lasts = anyCall, 1, all
 				}
 				if r.IntN(8) == 0 {
 					f.Kind, f.Lasts = kindOf(anotherRun), once
@@ -228,7 +233,7 @@ func (s *schedule) shorten(fails func(*schedule) bool) *schedule {
 func (f fault) String() string {
 	when := map[bool]string{false: "before", true: "after"}[f.After]
 	lasts := map[lasting]string{once: "", operation: " and at all others of its operation", all: " and at everything from then on"}[f.Lasts]
-	what := []string{"call", "write", "further page"}[f.Among]
+	what := []string{"call", "write", "further page", "list of groups"}[f.Among]
 	return fmt.Sprintf("%s %s %d takes effect%s: %s", when, what, f.At, lasts, kinds[f.Kind].name)
 }
 
