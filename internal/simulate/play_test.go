@@ -51,7 +51,7 @@ func play(t *testing.T, s *schedule) result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	synctest.Test(t, func(t *testing.T) {
 		p := &player{t: t, result: &res, schedule: s}
 		p.stage, err = newStage(w, s.Rules, s.Page, s.Broken, folder)
