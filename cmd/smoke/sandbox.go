@@ -177,8 +177,9 @@ func do[In, Out any](ctx context.Context, s *sandbox, call func(context.Context,
 	return out, nil
 }
 
-// create makes the domain, and says whether it may be there now. It is not where the call was not sent, or where AWS refused
-// it in its own words: then a domain of that name is another run's.
+// create makes the domain, and says whether it may be there now. It is not where the call was not sent, or where AWS turned
+// it away without looking at what there is. Where AWS objects, most likely a domain of that name is another run's; but it may
+// be ours, and the mark tells.
 func (s *sandbox) create(ctx context.Context) (made bool, err error) {
 	s.say("making the domain %s", domain)
 	in := &codeartifact.CreateDomainInput{Domain: aws.String(domain), Tags: []types.Tag{{Key: aws.String(tagKey), Value: aws.String(s.mark)}}}
