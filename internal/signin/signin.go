@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -109,9 +108,7 @@ func isAddress(endpoint string) bool {
 	if err != nil || u.Hostname() == "" {
 		return false
 	}
-	ip := net.ParseIP(u.Hostname())
-	here := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	return u.Scheme == "https" || u.Scheme == "http" && here
+	return u.Scheme == "https" || u.Scheme == "http" && awsio.IsLoopback(u.Hostname())
 }
 
 // each leaves out what comes again: a Region that is named twice is one Region.

@@ -67,7 +67,7 @@ func (c httpClient) Do(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	if req.URL.Scheme != "https" && !isLoopback(req.URL.Hostname()) {
+	if req.URL.Scheme != "https" && !IsLoopback(req.URL.Hostname()) {
 		return nil, fmt.Errorf("%s: %w", req.URL.Host, errInsecure)
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), attemptTime)
@@ -84,7 +84,8 @@ func (c httpClient) Do(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func isLoopback(host string) bool {
+// IsLoopback tells whether a host is this machine, to which plain HTTP may go.
+func IsLoopback(host string) bool {
 	if host == "localhost" {
 		return true
 	}
