@@ -171,14 +171,22 @@ func TestABurstOfServerErrorsLosesNothing(t *testing.T) {
 // tell of is left alone, in the first reading and in the second one.
 func TestCredentialsThatComeBackProveNothing(t *testing.T) {
 	t.Parallel()
-	withheld, ends := 0, false
-	for call := 0; !ends; call++ {
+	fresh := func() *stage {
 		s := newStage(t, "enforce", everything)
 		twoDomains(s)
-		fault := s.World.Inject(localaws.Fault{Service: "codeartifact", Skip: call, Times: 1, Kind: localaws.Fail(403, "ExpiredTokenException", "the token is too old")})
+		return s
+	}
+	undisturbed := fresh()
+	undisturbed.Sweep()
+	withheld := 0
+	for _, fault := range endtoend.EachCall(undisturbed.Stage, "codeartifact") {
+		s := fresh()
+		fault.Kind = localaws.Fail(403, "ExpiredTokenException", "the token is too old")
+		injected := s.World.Inject(fault)
 		out, err := s.Invoke(sweep)
-		ends = fault.Count() == 0
-		fault.Remove()
+		if injected.Count() != 1 {
+			t.Errorf("%s was refused %d times", fault.Operation, injected.Count())
+		}
 		var refused *localaws.Call
 		for _, c := range s.World.Calls() {
 			about := refused != nil && (refused.Operation == "ListDomains" ||
@@ -187,20 +195,19 @@ func TestCredentialsThatComeBackProveNothing(t *testing.T) {
 			case c.ErrorCode == "ExpiredTokenException":
 				refused = &c
 			case c.Operation == "DisassociateExternalConnection" && about:
-				t.Errorf("call %d: %v was refused, and then there is %v", call, refused.Input, c.Input)
+				t.Errorf("%s %v was refused, and then there is %v", refused.Operation, refused.Input, c.Input)
 			}
 		}
-		written := len(s.writes())
-		if !ends && written < 2 {
+		if len(s.writes()) < 2 {
 			withheld++
 			if err == nil && out.Complete {
-				t.Errorf("call %d: the run says that it was complete: %+v", call, out)
+				t.Errorf("%s: the run says that it was complete: %+v", fault.Operation, out)
 			}
 		}
 		s.Sweep()
 		s.wantWrites(inCorp, inLab)
 	}
-	if withheld < 8 { // two lists, and two readings and a write of each of two repositories
-		t.Errorf("only %d refused calls kept back a write", withheld)
+	if withheld != 9 { // the list of domains, one of each domain, and two readings and a write of each repository
+		t.Errorf("%d refused calls kept back a write", withheld)
 	}
 }

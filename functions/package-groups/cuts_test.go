@@ -84,31 +84,39 @@ func TestCredentialsMayEndAtEveryCall(t *testing.T) {
 // for all that come after it, so that those could delete. They do not.
 func TestCredentialsThatComeBackProveNothing(t *testing.T) {
 	t.Parallel()
-	withheld, ends := 0, false
-	for call := 0; !ends; call++ {
+	fresh := func() *stage {
 		s := newStage(t, "enforce", rules)
 		s.ripe("/npm/*")
-		fault := s.World.Inject(localaws.Fault{Service: "codeartifact", Skip: call, Times: 1, Kind: localaws.Fail(403, "ExpiredTokenException", "the token is too old")})
+		return s
+	}
+	undisturbed := fresh()
+	undisturbed.Sweep()
+	withheld := 0
+	for _, fault := range endtoend.EachCall(undisturbed.Stage, "codeartifact") {
+		s := fresh()
+		fault.Kind = localaws.Fail(403, "ExpiredTokenException", "the token is too old")
+		injected := s.World.Inject(fault)
 		out, err := s.Invoke(endtoend.Sweep)
-		ends = fault.Count() == 0
-		fault.Remove()
+		if injected.Count() != 1 {
+			t.Errorf("%s was refused %d times", fault.Operation, injected.Count())
+		}
 		refused := false
 		for _, c := range s.World.Calls() {
 			refused = refused || c.ErrorCode == "ExpiredTokenException"
 			if refused && c.Write && c.Executed && c.Service == "codeartifact" {
-				t.Errorf("call %d: something was refused, and then there is %s", call, c.Operation)
+				t.Errorf("%s was refused, and then there is %s", fault.Operation, c.Operation)
 			}
 		}
-		if !ends && len(s.writes()) == 0 {
+		if len(s.writes()) == 0 {
 			withheld++
 			if err == nil && out.Complete {
-				t.Errorf("call %d: the run says that it was complete: %+v", call, out)
+				t.Errorf("%s: the run says that it was complete: %+v", fault.Operation, out)
 			}
 		}
 		s.Sweep()
 		s.wantWrites("DeletePackageGroup /npm/*")
 	}
-	if withheld < 8 { // four reads, three of them once more, and the write
-		t.Errorf("only %d refused calls kept back the deletion", withheld)
+	if withheld != 9 { // the domains, the groups three times, their tags and packages twice, and the write
+		t.Errorf("%d refused calls kept back the deletion", withheld)
 	}
 }

@@ -69,33 +69,41 @@ func TestCredentialsMayEndAtEveryCall(t *testing.T) {
 func TestCredentialsThatComeBackProveNothing(t *testing.T) {
 	t.Parallel()
 	dependsOn := map[string]string{reject: management, remove: environment}
-	withheld, ends := 0, false
-	for call := 0; !ends; call++ {
+	fresh := func() *stage {
 		s := newStage(t, "enforce", everything)
 		bothSides(s)
-		fault := s.World.Inject(localaws.Fault{Service: "proton", Skip: call, Times: 1, Kind: localaws.Fail(403, "ExpiredTokenException", "the token is too old")})
+		return s
+	}
+	undisturbed := fresh()
+	undisturbed.Sweep()
+	withheld := 0
+	for _, fault := range endtoend.EachCall(undisturbed.Stage, "proton") {
+		s := fresh()
+		fault.Kind = localaws.Fail(403, "ExpiredTokenException", "the token is too old")
+		injected := s.World.Inject(fault)
 		out, err := s.Invoke(sweep)
-		ends = fault.Count() == 0
-		fault.Remove()
+		if injected.Count() != 1 {
+			t.Errorf("%s was refused %d times", fault.Operation, injected.Count())
+		}
 		var refused *localaws.Call
 		for _, c := range s.World.Calls() {
 			switch side := dependsOn[c.Operation]; {
 			case c.ErrorCode == "ExpiredTokenException":
 				refused = &c
 			case side != "" && refused != nil && (refused.Input["requestedBy"] == side || refused.Operation == c.Operation):
-				t.Errorf("call %d: %s %v was refused, and then there is %s", call, refused.Operation, refused.Input, c.Operation)
+				t.Errorf("%s %v was refused, and then there is %s", refused.Operation, refused.Input, c.Operation)
 			}
 		}
-		if !ends && len(s.writes()) < 2 {
+		if len(s.writes()) < 2 {
 			withheld++
 			if err == nil && out.Complete {
-				t.Errorf("call %d: the run says that it was complete: %+v", call, out)
+				t.Errorf("%s: the run says that it was complete: %+v", fault.Operation, out)
 			}
 		}
 		s.Sweep()
 		s.wantWrites(remove+" strange", reject+" web")
 	}
-	if withheld < 6 { // two lists, and a second reading and a write of each side
-		t.Errorf("only %d refused calls kept back a write", withheld)
+	if withheld != 6 { // two lists, and a second reading and a write of each side
+		t.Errorf("%d refused calls kept back a write", withheld)
 	}
 }

@@ -2,6 +2,7 @@ package endtoend
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -79,6 +80,24 @@ func cut(t *testing.T, fault localaws.Fault, payload string, prepare func(*testi
 		t.Errorf("written after %v bytes of an answer", ends)
 	}
 	t.Logf("figure of fault 21: %d cuts of %s", least, fault.Operation)
+}
+
+// EachCall returns a fault for every call to a service that a stage has seen. In a stage
+// like it, it strikes that call and no other, in whatever order calls come that are made
+// side by side. What happens to the call is left to the caller.
+func EachCall(s *Stage, service string) []localaws.Fault {
+	var each []localaws.Fault
+	seen := map[string]int{}
+	for _, c := range s.World.Calls() {
+		if c.Service != service {
+			continue
+		}
+		call := fmt.Sprint(c.Operation, c.Input)
+		each = append(each, localaws.Fault{Service: service, Operation: c.Operation, Skip: seen[call], Times: 1,
+			Match: func(input map[string]any) bool { return fmt.Sprint(c.Operation, input) == call }})
+		seen[call]++
+	}
+	return each
 }
 
 func saysComplete(summary []byte) bool {
