@@ -88,7 +88,8 @@ func ObserveOne(ctx context.Context, api Reader, scope control.Scope, name Name)
 	o := newObserver(api, scope)
 	d := &domain{name: name.domain()}
 	d.number(name.Repo)
-	o.describe(ctx, d)
+	o.describeOne(ctx, d, name.Repo) // without a worker, whose stack would have to grow first
+	o.gather(d)
 	return o.out
 }
 
@@ -265,14 +266,14 @@ func (o *observer) describe(ctx context.Context, d *domain) {
 		o.unread(ctx, domainARN(o.scope.Region, d.name.Owner, d.name.Domain), fmt.Sprintf("%d repositories of domain %s were not looked at", notReached, d.name.Domain), ctx.Err())
 		d.partial = true
 	}
-	if d.partial {
-		o.incomplete(d.name)
-	}
 	o.gather(d)
 }
 
 // gather takes over what was read of a domain.
 func (o *observer) gather(d *domain) {
+	if d.partial {
+		o.incomplete(d.name)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.out.Unconnected += d.unconnected
