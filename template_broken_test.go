@@ -164,6 +164,8 @@ func TestTemplateChecksCanFail(t *testing.T) {
 		{"a function may report, and only the planner may ask for sweeps",
 			"sweeps that may ask for sweeps", in, "[Finding, Action Outcome, Run Summary]", "[Finding, Action Outcome, Run Summary, Sweep Requested]"},
 		{"a function may report, and only the planner may ask for sweeps",
+			"outcomes of what never acts", in, "[Finding, Run Summary]", "[Finding, Action Outcome, Run Summary]"},
+		{"a function may report, and only the planner may ask for sweeps",
 			"sweeps that may put anything", in, "                Condition:\n                  ForAllValues:StringEquals: { events:detail-type: [Finding, Action Outcome, Run Summary] }\n", ""},
 		{"a function may report, and only the planner may ask for sweeps",
 			"a misspelt report", in, "[Finding, Action Outcome, Run Summary]", "[Finding, Action Outcomes, Run Summary]"},

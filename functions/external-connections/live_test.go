@@ -140,13 +140,15 @@ func TestItDoesNotMatterWhoseCallItWas(t *testing.T) {
 	const third = "777788889999"
 	for _, row := range []struct {
 		name, caller, owner, administrator string
-		sees                               bool // whether the account of the function is told
+		sees, acts                         bool // whether the account of the function is told, and whether it is for it to act
 	}{
-		{"another account, of a repository that is all ours", partner, home, home, true},
-		{"another account, of one that somebody else administers", partner, home, third, true},
-		{"the owner, of one that we administer", partner, partner, home, true},
-		{"a third account, of one that we administer", third, partner, home, true},
-		{"another account, of what is not ours", third, partner, partner, false},
+		{"another account, of a repository that is all ours", partner, home, home, true, true},
+		{"another account, of one that somebody else administers", partner, home, third, true, true},
+		{"the owner, of one that we administer", partner, partner, home, true, true},
+		{"a third account, of one that we administer", third, partner, home, true, true},
+		{"another account, of what is not ours", third, partner, partner, false, false},
+		{"our own, of what is not ours", home, partner, partner, true, false},
+		{"our own, of what a third account administers", home, partner, third, true, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -163,6 +165,13 @@ func TestItDoesNotMatterWhoseCallItWas(t *testing.T) {
 				return
 			}
 			s.wantWoken(1) // each account is told once
+			if !row.acts {
+				s.wantWrites(associate("app", "public:npmjs"))
+				if out := s.Sweep(); out.Looked != 0 || !out.Complete {
+					t.Errorf("a sweep looks at it: %+v", out)
+				}
+				return
+			}
 			s.wantWrites(associate("app", "public:npmjs"), disconnect("app", "public:npmjs"))
 			if len(app.Connections()) != 0 {
 				t.Errorf("app is connected to %q", app.Connections())

@@ -36,7 +36,7 @@ func (a *actor) Recheck(ctx context.Context, action control.Action) control.Plan
 	if err != nil {
 		return control.Plan{Findings: []control.Finding{{ID: action.ID, Verdict: control.Undetermined, Reason: err.Error()}}}
 	}
-	return Decide(ObserveOne(ctx, a.read, a.scope, name), a.policy, a.clock.Now())
+	return Decide(ObserveOne(ctx, a.read, a.scope, name).Ours(), a.policy, a.clock.Now())
 }
 
 func (a *actor) Write(ctx context.Context, action control.Action) (control.Answer, error) {

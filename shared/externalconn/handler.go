@@ -53,7 +53,11 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		seen = ObserveAll(look, read, run.Scope, run.LeftToOwner)
 	} else {
 		r := why.Repository
-		seen = ObserveOne(look, read, run.Scope, Name{Owner: r.Owner, Domain: r.Domain, Repo: r.Name})
+		one := ObserveOne(look, read, run.Scope, Name{Owner: r.Owner, Domain: r.Domain, Repo: r.Name})
+		seen = one.Ours()
+		if len(one.Connected) > 0 && len(seen.Connected)+len(seen.Unread) == 0 {
+			run.Ignore(fmt.Sprintf("repository %s/%s in account %s is administered by account %s, and not by this one", r.Domain, r.Name, r.Owner, one.Connected[0].Administrator))
+		}
 	}
 	plan := seen.Judge(h.Policy, run.Session.Clock.Now())
 	run.CarryOut(ctx, begin, plan, len(seen.Unread) == 0, newActor(read, run.Session, run.Scope, h.Policy))

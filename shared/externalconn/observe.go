@@ -3,6 +3,7 @@ package externalconn
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -82,8 +83,8 @@ func ObserveAll(ctx context.Context, api Reader, scope control.Scope, others fun
 	return o.out
 }
 
-// ObserveOne reads a single repository. Of the repositories downstream of it,
-// nothing is known.
+// ObserveOne reads a single repository, whosever it is. Of the repositories
+// downstream of it, nothing is known.
 func ObserveOne(ctx context.Context, api Reader, scope control.Scope, name Name) Observation {
 	o := newObserver(api, scope)
 	d := &domain{name: name.domain()}
@@ -91,6 +92,25 @@ func ObserveOne(ctx context.Context, api Reader, scope control.Scope, name Name)
 	o.describeOne(ctx, d, name.Repo) // without a worker, whose stack would have to grow first
 	o.gather(d)
 	return o.out
+}
+
+// Ours leaves out the repositories that the account has no part in: they are neither
+// in one of its domains nor administered by it, so no sweep would look at them. An
+// event may name one, since CloudTrail tells the account of the caller as well.
+func (o Observation) Ours() Observation {
+	var ours []Repository
+	for _, r := range o.Connected {
+		switch {
+		case r.Name.Owner == o.Scope.Account || r.Administrator == o.Scope.Account:
+			ours = append(ours, r)
+		case r.Administrator == "":
+			o.Unread = append(slices.Clip(o.Unread), Unread{Resource: r.ARN, Class: awsio.Malformed, Reason: awsio.Explain(
+				fmt.Sprintf("whose repository %s in account %s is, is not known", r.Name, r.Name.Owner),
+				awsio.ErrMalformed("the answer does not say who administers it"), awsio.Malformed)})
+		}
+	}
+	o.Connected = ours
+	return o
 }
 
 func newObserver(api Reader, scope control.Scope) *observer {

@@ -595,6 +595,40 @@ func TestWhatIsCutOffIsSaidToBeSo(t *testing.T) {
 	})
 }
 
+// A sweep looks at what the account owns or administers. What an event names beside
+// that is nothing to act on, and where AWS does not say whose it is, that is not known.
+func TestOnlyWhatIsOursIsJudged(t *testing.T) {
+	const other = "777788889999"
+	for _, row := range []struct{ name, owner, administrator, want string }{
+		{"in our domain, and ours", owner, owner, "violation"},
+		{"in our domain, administered elsewhere", owner, other, "violation"},
+		{"in our domain, administered by nobody knows whom", owner, "", "violation"},
+		{"elsewhere, and ours", other, owner, "violation"},
+		{"elsewhere, and theirs", other, other, ""},
+		{"elsewhere, and a third account's", other, "444455556666", ""},
+		{"elsewhere, and nobody knows whose", other, "", "undetermined"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			n := Name{Owner: row.owner, Domain: "corp", Repo: "app"}
+			one := Observation{Scope: scope, Connected: []Repository{{Name: n, ARN: n.ARN(scope.Region), Administrator: row.administrator, Connections: []string{"public:npmjs"}}}}
+			plan := Decide(one.Ours(), rules(t), noon)
+			got, actions := "", 0
+			for _, f := range plan.Findings {
+				got += string(f.Verdict)
+			}
+			if row.want == "violation" {
+				actions = 1
+			}
+			if got != row.want || len(plan.Actions) != actions {
+				t.Errorf("%q and %d actions, want %q and %d", got, len(plan.Actions), row.want, actions)
+			}
+			if len(one.Connected) != 1 || len(one.Unread) != 0 {
+				t.Errorf("the observation itself was changed: %+v", one)
+			}
+		})
+	}
+}
+
 // The second reading of one repository never answers.
 func TestASecondReadingWithoutAnAnswerIsUndetermined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

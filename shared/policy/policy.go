@@ -169,11 +169,12 @@ func Parse(name string, data []byte) (*Policy, error) {
 	return p, nil
 }
 
-// matchAny tells whether one of the globs matches name. The globs were found valid when the file was read.
+// matchAny tells whether one of the globs matches name. The globs were found valid when the file was read. Only a slash
+// stands for a slash: [path.Match] keeps * and ? from crossing one, but not a class such as [^a].
 func matchAny(globs []string, name string) bool {
 	return slices.ContainsFunc(globs, func(glob string) bool {
 		ok, err := path.Match(glob, name)
-		return err == nil && ok
+		return err == nil && ok && strings.Count(glob, "/") == strings.Count(name, "/")
 	})
 }
 
