@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codeartifact"
 	"github.com/google/go-cmp/cmp"
@@ -33,6 +33,15 @@ func TestARunThatHasToStopSaysWhatItDidNotLookAt(t *testing.T) {
 		groups = append(groups, fmt.Sprintf(`{"arn": "arn:aws:codeartifact:eu-west-1:%s:package-group/corp%s", "pattern": %q, "domainName": "corp", "domainOwner": %q,
 			"createdTime": 1600000000%s, "originConfiguration": {"restrictions": {%s}}}`, owner, pattern, pattern, owner, parent, strings.Join(modes, ",")))
 	}
+	// It has to when the other domain and as many groups as are looked at side by side are asked about. By then
+	// the list of the groups was read.
+	run, stop := context.WithCancel(t.Context())
+	defer stop()
+	var unanswered sync.WaitGroup
+	unanswered.Add(1 + lookers)
+	go func() { unanswered.Wait(); stop() }()
+	var mu sync.Mutex
+	asked := map[string]bool{}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Amzn-Requestid", "1")
 		switch {
@@ -41,6 +50,12 @@ func TestARunThatHasToStopSaysWhatItDidNotLookAt(t *testing.T) {
 		case r.URL.Path == "/v1/package-groups" && r.URL.Query().Get("domain") == "corp":
 			_, _ = fmt.Fprintf(w, `{"packageGroups": [%s]}`, strings.Join(groups, ","))
 		default:
+			mu.Lock()
+			if !asked[r.URL.String()] && len(asked) < 1+lookers {
+				asked[r.URL.String()] = true
+				unanswered.Done()
+			}
+			mu.Unlock()
 			<-r.Context().Done() // no answer about the tags, or about the other domain
 		}
 	}))
@@ -56,8 +71,6 @@ func TestARunThatHasToStopSaysWhatItDidNotLookAt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
 	p := rules
 	p.IgnoreLookalikes = true // that the names are much alike keeps none
 	o := observer{api: codeartifact.NewFromConfig(session.Reads), scope: scope, clock: session.Clock, policy: p}
