@@ -142,7 +142,8 @@ func (w *world) observe(account, only string, sides ...Side) Observation {
 			}
 		}
 	}
-	for _, list := range o.Sides {
+	for _, side := range sides { // not as the map has them: a seed has one history
+		list := o.Sides[side]
 		w.rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	}
 	return o
