@@ -15,8 +15,12 @@ import (
 	"portcullis/shared/localaws/witness"
 )
 
-// atMost is what a run may wait for a service that is gone, the report included.
-const atMost = 10 * time.Second
+// What a run waits for a service that is gone is told by its reason, because a busy machine may take longer for
+// it by the clock. Of the clock is asked no more than that it stays below the 45 seconds that any other read has.
+const (
+	waited = "given up after 8s: "
+	atMost = 40 * time.Second
+)
 
 // stage is a local AWS, and the real client of the management account in it.
 type stage struct {
@@ -88,7 +92,8 @@ func TestAServiceThatIsGoneIsToldByItsFirstAnswer(t *testing.T) {
 		name  string
 		ends  func(*stage) (endpoint string, err error)
 		code  string
-		calls int // 0 is any number of them
+		calls int  // 0 is any number of them
+		waits bool // as long as a run may
 
 		stage *stage
 		seen  Observation
@@ -99,11 +104,11 @@ func TestAServiceThatIsGoneIsToldByItsFirstAnswer(t *testing.T) {
 		{name: "a wrong request, with a text", ends: retired(proton.Invalid), code: "service-retired", calls: 1},
 		{name: "an unknown operation", ends: retired(proton.UnknownOperation), code: "service-retired", calls: 1},
 		{name: "no such host", ends: func(*stage) (string, error) { return proton.NoSuchHost, nil }, code: "unreachable"},
-		{name: "a connection that is refused", ends: func(s *stage) (string, error) { return s.proton.Refusing() }, code: "unreachable"},
-		{name: "a connection that does not come about", ends: func(s *stage) (string, error) { return s.proton.Deaf() }, code: "unreachable"},
-		{name: "a silent host", ends: func(s *stage) (string, error) { return s.proton.Silent() }, code: "unreachable"},
-		{name: "throttling without an end, with a text", ends: retired(proton.Throttled), code: "service-retired"},
-		{name: "throttling without an end", ends: answers(localaws.Fail(400, "ThrottlingException", "slow down")), code: "unreachable"},
+		{name: "a connection that is refused", ends: func(s *stage) (string, error) { return s.proton.Refusing() }, code: "unreachable", waits: true},
+		{name: "a connection that does not come about", ends: func(s *stage) (string, error) { return s.proton.Deaf() }, code: "unreachable", waits: true},
+		{name: "a silent host", ends: func(s *stage) (string, error) { return s.proton.Silent() }, code: "unreachable", waits: true},
+		{name: "throttling without an end, with a text", ends: retired(proton.Throttled), code: "service-retired", waits: true},
+		{name: "throttling without an end", ends: answers(localaws.Fail(400, "ThrottlingException", "slow down")), code: "unreachable", waits: true},
 		{name: "an error of a type that Proton does not have", ends: answers(localaws.Fail(400, "TeapotException", "no coffee")), code: "unreachable", calls: 1},
 		{name: "an error without a type", ends: answers(localaws.Fail(403, "", "Forbidden")), code: "unreachable"},
 		{name: "a text with hyphens", ends: answers(localaws.Fail(400, "AccessDeniedException", "AWS Proton has reached its end-of-support date")), code: "service-retired", calls: 1},
@@ -142,6 +147,9 @@ func TestAServiceThatIsGoneIsToldByItsFirstAnswer(t *testing.T) {
 			}
 			if want := "AWS Proton is " + strings.TrimPrefix(test.code, "service-") + "; AWS ended it on 2026-10-07: "; !strings.HasPrefix(o.Gone.Reason, want) {
 				t.Errorf("reason %q does not begin with %q", o.Gone.Reason, want)
+			}
+			if test.waits && !strings.Contains(o.Gone.Reason, waited) {
+				t.Errorf("reason %q does not say %q", o.Gone.Reason, waited)
 			}
 			calls := test.stage.world.Calls()
 			if test.calls != 0 && len(calls) != test.calls {
@@ -215,7 +223,7 @@ func TestWhatIsNotTheEndOfTheService(t *testing.T) {
 		t.Parallel()
 		s := newStage(t)
 		s.add()
-		s.world.Inject(localaws.Fault{Service: "proton", Times: 4, Kind: localaws.Fail(400, "ThrottlingException", "Rate exceeded")})
+		s.world.Inject(localaws.Fault{Service: "proton", Times: 3, Kind: localaws.Fail(400, "ThrottlingException", "Rate exceeded")}) // a second each
 		if o := s.observe(t.Context()); o.Gone != nil || len(o.Unread) != 0 || len(o.Sides[Management]) != 1 {
 			t.Errorf("got %+v", o)
 		}
