@@ -72,13 +72,20 @@ func (s *Service) Retire(r Retirement) *localaws.Injected {
 // https://www.rfc-editor.org/rfc/rfc2606
 const NoSuchHost = "https://proton.invalid"
 
-// Refusing returns an endpoint that refuses connections: nobody listens there.
+// Refusing returns an endpoint that refuses connections, until the World is closed. Its port is that of the near end of a
+// connection: nobody listens there, and nobody else is given the port meanwhile.
 func (s *Service) Refusing() (url string, err error) {
 	l, err := listen()
 	if err != nil {
 		return "", err
 	}
-	return "http://" + l.Addr().String(), l.Close()
+	s.world.OnClose(func() { _ = l.Close() })
+	taken, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		return "", fmt.Errorf("taking a port: %w", err)
+	}
+	s.world.OnClose(func() { _ = taken.Close() })
+	return "http://" + taken.LocalAddr().String(), nil
 }
 
 // Silent returns an endpoint that takes connections and requests and never answers, until the World is closed.
