@@ -55,7 +55,7 @@ func (c *Clock) hear(at time.Time) {
 	if c.earliest.IsZero() || at.Before(c.earliest) {
 		c.earliest = at
 	}
-	if at.After(c.latest) {
+	if c.latest.IsZero() || at.After(c.latest) { // a date may lie before the zero time
 		c.latest = at
 	}
 }
