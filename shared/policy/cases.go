@@ -265,11 +265,11 @@ func (r *reader) instant(v value) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	if day, err := time.Parse(time.DateOnly, s); err == nil {
-		return day
-	}
-	at, err := time.Parse(time.RFC3339, s)
+	at, err := time.Parse(time.DateOnly, s)
 	if err != nil {
+		at, err = time.Parse(time.RFC3339, s)
+	}
+	if err != nil || at.IsZero() { // which elsewhere says that the time is not known
 		r.refuse(v.node, fmt.Sprintf("%s %.40q is not a date", v.place, s), "write at: 2026-11-20 (its first moment, UTC) or 2026-11-20T12:00:00Z")
 	}
 	return at.UTC()

@@ -126,6 +126,10 @@ func TestRefusesCasesWith(t *testing.T) {
 		{"a time that is none, told once", "version: 1\nat: yesterday\nexternal_connections: [{repository: corp/x, connection: x, expect: compliant}]\n", []string{
 			`2:5: at "yesterday" is not a date; write at: 2026-11-20 (its first moment, UTC) or 2026-11-20T12:00:00Z`,
 		}},
+		{"the moment that stands for no time", "version: 1\nat: 0001-01-01\nexternal_connections: [{repository: corp/x, connection: x, at: 0001-01-01T00:00:00Z, expect: compliant}]\n", []string{
+			`2:5: at "0001-01-01" is not a date; write at: 2026-11-20 (its first moment, UTC) or 2026-11-20T12:00:00Z`,
+			`3:64: external_connections[0].at "0001-01-01T00:00:00Z" is not a date; write at: 2026-11-20 (its first moment, UTC) or 2026-11-20T12:00:00Z`,
+		}},
 		{"patterns", casesHead + "external_connections: [{repository: corp/*, connection: \"public:*\", expect: compliant}]\npackage_groups: [{group: \"/npm/**\", domain: \"c*\", expect: compliant}]\n", []string{
 			`3:37: external_connections[0].repository "corp/*" is a pattern, and a case is about one resource; write repository: corp/npm-store`,
 			`3:57: external_connections[0].connection "public:*" is a pattern, and a case is about one resource; write connection: "public:npmjs"`,

@@ -163,11 +163,14 @@ func (r *reader) expires(v value) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	if day, err := time.Parse(time.DateOnly, s); err == nil {
-		return day.AddDate(0, 0, 1)
-	}
 	var t time.Time
-	if err := t.UnmarshalText([]byte(s)); err != nil {
+	day, err := time.Parse(time.DateOnly, s)
+	if err == nil {
+		t = day.AddDate(0, 0, 1)
+	} else {
+		err = t.UnmarshalText([]byte(s))
+	}
+	if err != nil || t.IsZero() { // which elsewhere says that the time is not known
 		r.refuse(v.node, fmt.Sprintf("%s %.40q is not a date", v.place, s), "write "+v.example)
 	}
 	return t.UTC()

@@ -369,6 +369,10 @@ func TestRefusesAFileWith(t *testing.T) {
 		{"a time without its zone", head + waiver + "      owner: a\n      expires: 2027-01-31T12:00:00\n", []string{
 			`10:16: external_connections.waivers[0].expires "2027-01-31T12:00:00" is not a date; write expires: 2027-01-31 (holds through that day, UTC) or 2027-01-31T12:00:00Z`,
 		}},
+		{"the moment that stands for no time", head + waiver + "      owner: a\n      expires: 0000-12-31\n" + another + "      owner: a\n      expires: 0001-01-01T00:00:00Z\n", []string{
+			`10:16: external_connections.waivers[0].expires "0000-12-31" is not a date; write expires: 2027-01-31 (holds through that day, UTC) or 2027-01-31T12:00:00Z`,
+			`15:16: external_connections.waivers[1].expires "0001-01-01T00:00:00Z" is not a date; write expires: 2027-01-31 (holds through that day, UTC) or 2027-01-31T12:00:00Z`,
+		}},
 		{"a duplicate waiver id", head + waiver + "      owner: a\n      expires: 2027-01-31\n      id: x\n" + another + "      owner: a\n      expires: 2027-01-31\n      id: x\n", []string{
 			`17:11: external_connections.waivers[1].id "x" is already taken on line 11; choose another`,
 		}},
