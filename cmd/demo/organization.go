@@ -273,7 +273,7 @@ func (s *stage) connect(member, domain, repository string) error {
 func (s *stage) askForSweep(function string) error {
 	role := s.world.Role(account, s.hub.Prefix()+"-"+function)
 	client := eventbridge.New(eventbridge.Options{
-		Region: region, BaseEndpoint: aws.String(s.world.URL()), Credentials: provider(role.Session(function)),
+		Region: region, BaseEndpoint: aws.String(s.world.URL()), HTTPClient: s.world.Client(), Credentials: provider(role.Session(function)),
 		RetryMaxAttempts: 1, // a denial is what is asked for
 	})
 	_, err := client.PutEvents(s.ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{

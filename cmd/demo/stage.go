@@ -314,7 +314,7 @@ func (s *stage) person(operation string, input any) error {
 // data, as an undo holds it, or what encodes to that.
 func (s *stage) personIn(account, operation string, input any) error {
 	client := sdk.New(sdk.Options{
-		Region: region, BaseEndpoint: aws.String(s.world.URL()),
+		Region: region, BaseEndpoint: aws.String(s.world.URL()), HTTPClient: s.world.Client(),
 		Credentials: provider(s.world.Account(account)),
 	})
 	switch operation {

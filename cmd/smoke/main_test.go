@@ -69,7 +69,7 @@ func wrote(w *localaws.World) []string {
 func somebody(w *localaws.World) *sdk.Client {
 	who := w.Account(account)
 	return sdk.New(sdk.Options{
-		Region: region, BaseEndpoint: aws.String(w.URL()),
+		Region: region, BaseEndpoint: aws.String(w.URL()), HTTPClient: w.Client(),
 		Credentials: credentials.NewStaticCredentialsProvider(who.AccessKeyID, who.SecretAccessKey, who.SessionToken),
 	})
 }

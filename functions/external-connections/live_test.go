@@ -63,7 +63,7 @@ func newLiveStage(t *testing.T) *liveStage {
 // does, and says what the server said.
 func (s *liveStage) associate(account, owner, repository, connection string) error {
 	c := s.World.Account(account)
-	client := sdk.New(sdk.Options{Region: region, BaseEndpoint: aws.String(s.World.URL()), Retryer: aws.NopRetryer{},
+	client := sdk.New(sdk.Options{Region: region, BaseEndpoint: aws.String(s.World.URL()), HTTPClient: s.World.Client(), Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		})})

@@ -202,7 +202,7 @@ func restore(t *testing.T, s *stage, input json.RawMessage) {
 		t.Fatal(err)
 	}
 	c := s.World.Account(home)
-	client := sdk.New(sdk.Options{Region: region, BaseEndpoint: aws.String(s.World.URL()),
+	client := sdk.New(sdk.Options{Region: region, BaseEndpoint: aws.String(s.World.URL()), HTTPClient: s.World.Client(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		})})

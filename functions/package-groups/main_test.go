@@ -149,7 +149,7 @@ func TestADeadGroupIsMarkedAndPrunedAfterItsGraceAndCanBeRestored(t *testing.T) 
 func (s *stage) restore() {
 	s.T.Helper()
 	who := s.World.Account(endtoend.Home)
-	client := sdk.New(sdk.Options{Region: endtoend.Region, BaseEndpoint: aws.String(s.World.URL()),
+	client := sdk.New(sdk.Options{Region: endtoend.Region, BaseEndpoint: aws.String(s.World.URL()), HTTPClient: s.World.Client(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: who.AccessKeyID, SecretAccessKey: who.SecretAccessKey, SessionToken: who.SessionToken}, nil
 		})})

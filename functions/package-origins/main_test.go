@@ -106,18 +106,18 @@ func (s *stage) calls() map[string]int {
 const person = "person"
 
 // asPerson sends requests under that name.
-type asPerson struct{}
+type asPerson struct{ client *localaws.Client }
 
-func (asPerson) Do(r *http.Request) (*http.Response, error) {
+func (p asPerson) Do(r *http.Request) (*http.Response, error) {
 	r.Header.Set("User-Agent", person)
-	return http.DefaultClient.Do(r)
+	return p.client.Do(r)
 }
 
 // somebody is a client of a person in the account.
 func (s *stage) somebody() *sdk.Client {
 	c := s.World.Account(home)
 	return sdk.New(sdk.Options{Region: region, BaseEndpoint: aws.String(s.World.URL()),
-		HTTPClient: asPerson{}, Retryer: aws.NopRetryer{},
+		HTTPClient: asPerson{s.World.Client()}, Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		})})

@@ -289,7 +289,7 @@ func associateIn(t *testing.T, o *org, account, owner, repository string) {
 	t.Helper()
 	who := o.World.Account(account)
 	client := sdk.New(sdk.Options{
-		Region: region, BaseEndpoint: aws.String(o.World.URL()),
+		Region: region, BaseEndpoint: aws.String(o.World.URL()), HTTPClient: o.World.Client(),
 		Credentials: credentials.NewStaticCredentialsProvider(who.AccessKeyID, who.SecretAccessKey, who.SessionToken),
 	})
 	_, err := client.AssociateExternalConnection(t.Context(), &sdk.AssociateExternalConnectionInput{
@@ -364,7 +364,7 @@ func TestASweepCannotAskForSweeps(t *testing.T) {
 		may := function == "planner"
 		c := o.World.Role(home, o.Prefix()+"-"+function).Session("test")
 		client := eventbridge.New(eventbridge.Options{
-			Region: region, BaseEndpoint: aws.String(o.World.URL()),
+			Region: region, BaseEndpoint: aws.String(o.World.URL()), HTTPClient: o.World.Client(),
 			Credentials: credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
 		})
 		_, err := client.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry}})

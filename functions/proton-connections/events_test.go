@@ -72,7 +72,7 @@ func newLiveStage(t *testing.T, policy string) *liveStage {
 // somebody is a person in an account.
 func (s *stage) somebody(account string) *sdk.Client {
 	c := s.World.Account(account)
-	return sdk.New(sdk.Options{Region: region, BaseEndpoint: aws.String(s.World.URL()), Retryer: aws.NopRetryer{},
+	return sdk.New(sdk.Options{Region: region, BaseEndpoint: aws.String(s.World.URL()), HTTPClient: s.World.Client(), Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		})})

@@ -38,7 +38,7 @@ func newWorld(t *testing.T) *localaws.World {
 func client(w *localaws.World) aws.Config {
 	c := w.Account(account)
 	return aws.Config{
-		Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Region: region, BaseEndpoint: aws.String(w.URL()), HTTPClient: w.Client(), Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		}),

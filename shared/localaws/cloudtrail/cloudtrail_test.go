@@ -60,7 +60,7 @@ func (s stage) config(account string) aws.Config { return s.configOf(s.world.Acc
 
 func (s stage) configOf(c localaws.Credentials) aws.Config {
 	return aws.Config{
-		Region: region, BaseEndpoint: aws.String(s.world.URL()),
+		Region: region, BaseEndpoint: aws.String(s.world.URL()), HTTPClient: s.world.Client(),
 		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil

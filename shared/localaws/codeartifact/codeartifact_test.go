@@ -40,6 +40,7 @@ func client(w *localaws.World, account string, options ...func(*sdk.Options)) *s
 	return sdk.New(sdk.Options{
 		Region:       region,
 		BaseEndpoint: aws.String(w.URL()),
+		HTTPClient:   w.Client(),
 		Retryer:      aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil

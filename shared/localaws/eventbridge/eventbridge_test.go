@@ -37,6 +37,7 @@ func newWorld(t *testing.T) (*localaws.World, *eventbridge.Service, *sdk.Client)
 	client := sdk.New(sdk.Options{
 		Region:       region,
 		BaseEndpoint: aws.String(w.URL()),
+		HTTPClient:   w.Client(),
 		Retryer:      aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil

@@ -41,7 +41,7 @@ func newWorld(t *testing.T) (*localaws.World, *logs.Service, *sdk.Client) {
 	witness.Watch(t, w)
 	c := w.Account(account)
 	return w, logs.New(w), sdk.New(sdk.Options{
-		Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{},
+		Region: region, BaseEndpoint: aws.String(w.URL()), HTTPClient: w.Client(), Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		}),

@@ -42,7 +42,7 @@ func newWorld(t *testing.T) (*localaws.World, *organizations.Service) {
 
 func client(w *localaws.World, c localaws.Credentials) *sdk.Client {
 	return sdk.New(sdk.Options{
-		Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{},
+		Region: region, BaseEndpoint: aws.String(w.URL()), HTTPClient: w.Client(), Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		}),

@@ -2,10 +2,7 @@
 package proton_test
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"net/http"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,25 +25,11 @@ func newParty(t *testing.T, w *localaws.World, account, endpoint string) party {
 		Region:       region,
 		BaseEndpoint: aws.String(endpoint),
 		Retryer:      aws.NopRetryer{},
-		HTTPClient:   plain{},
+		HTTPClient:   w.Client(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		}),
 	})}
-}
-
-// plain sends a request with a body of its own. That of the SDK is closed as soon as an answer begins; if net/http is then
-// not quite done with it, it drops the connection under the answer. It happens only to answers as fast as these.
-// https://github.com/aws/aws-sdk-go-v2/issues/2737
-type plain struct{}
-
-func (plain) Do(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return http.DefaultClient.Do(r)
 }
 
 func optional(s string) *string {

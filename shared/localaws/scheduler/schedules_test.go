@@ -30,7 +30,7 @@ func TestAScheduleTellsWhatItStarts(t *testing.T) {
 	witness.Watch(t, w)
 	s, who := scheduler.New(w), w.Account(account)
 	c := sdk.New(sdk.Options{
-		Region: region, BaseEndpoint: aws.String(w.URL()), Retryer: aws.NopRetryer{},
+		Region: region, BaseEndpoint: aws.String(w.URL()), HTTPClient: w.Client(), Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: who.AccessKeyID, SecretAccessKey: who.SecretAccessKey, SessionToken: who.SessionToken}, nil
 		}),

@@ -55,7 +55,7 @@ func newStage(t *testing.T) stage {
 // config is that of a client with these credentials that does not try again.
 func (s stage) config(c localaws.Credentials) aws.Config {
 	return aws.Config{
-		Region: region, BaseEndpoint: aws.String(s.world.URL()),
+		Region: region, BaseEndpoint: aws.String(s.world.URL()), HTTPClient: s.world.Client(),
 		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
