@@ -192,7 +192,7 @@ func moduleRoot(ctx context.Context) (string, error) {
 // build compiles all functions at once into a folder, for this machine but
 // otherwise as they are deployed.
 func build(ctx context.Context, root, dir string) error {
-	args := []string{"build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", dir + string(filepath.Separator)}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", dir + string(filepath.Separator)}
 	for _, f := range functions() {
 		args = append(args, "./functions/"+f)
 	}

@@ -210,7 +210,7 @@ func build(folder string) (string, error) {
 			return "", err
 		}
 		path := filepath.Join(dir, "bootstrap")
-		c := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", path, "./functions/"+folder) //nolint:gosec // G204: tests name our own folders
+		c := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-o", path, "./functions/"+folder) //nolint:gosec // G204: tests name our own folders
 		c.Dir = root()
 		c.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := c.CombinedOutput(); err != nil {

@@ -420,7 +420,7 @@ func TestFunction(t *testing.T) {
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "bootstrap")
-	out, err := exec.Command("go", "build", "-tags=lambda.norpc", "-o", binary, "./internal/probe").CombinedOutput()
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-tags=lambda.norpc", "-o", binary, "./internal/probe").CombinedOutput()
 	if err != nil {
 		t.Fatalf("building the probe: %v\n%s", err, out)
 	}
