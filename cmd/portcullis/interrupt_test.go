@@ -74,7 +74,6 @@ func stopped(t *testing.T, signal syscall.Signal, folder string, in io.Reader, a
 	var out, errs strings.Builder
 	program := exec.Command("portcullis", args...) //nolint:gosec // the arguments are those of this test
 	program.Dir, program.Stdin, program.Stdout, program.Stderr = folder, in, &out, &errs
-	program.WaitDelay = time.Second
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +86,7 @@ func stopped(t *testing.T, signal syscall.Signal, folder string, in io.Reader, a
 		defer func() { _ = writer.Close() }()
 	case err := <-ended:
 		t.Fatalf("it ended with %v before it read anything:\n%s", err, errs.String())
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		_ = program.Process.Kill()
 		t.Fatal("it does not read")
 	}
@@ -100,7 +99,7 @@ func stopped(t *testing.T, signal syscall.Signal, folder string, in io.Reader, a
 		if !errors.As(err, &status) || status.ExitCode() != exitError {
 			t.Errorf("it ended with %v, want status %d", err, exitError)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		_ = program.Process.Kill()
 		t.Fatal("it goes on waiting")
 	}

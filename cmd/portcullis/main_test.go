@@ -2,10 +2,12 @@ package main
 
 import (
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,6 +21,7 @@ func TestMain(m *testing.M) {
 
 // The scripts run this program as a person does, and compare all that it prints.
 func TestScripts(t *testing.T) {
+	heedHangUps(t)
 	schemas := outputSchemas(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireUniqueNames: true, RequireExplicitExec: true,
@@ -30,6 +33,17 @@ func TestScripts(t *testing.T) {
 		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"world": world, "exits": exits, "met": met, "unwritten": unwritten, "shaped": shaped, "scrubbed": scrubbed, "also": also, "wrote": wrote, "release": release, "told": told, "wrapped": wrapped, "called": called, "troubles": troubles, "recipe": recipe},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "", // writes what is printed into the scripts; read the difference
 	})
+}
+
+// heedHangUps has the programs that this one starts heed a hang-up also where it is ignored, as under nohup: what a program
+// catches, those that it starts do not ignore.
+func heedHangUps(t *testing.T) {
+	if !signal.Ignored(syscall.SIGHUP) {
+		return
+	}
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(caught) })
 }
 
 // A control whose section nobody asks for would miss it only once it is deployed.
