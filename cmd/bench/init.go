@@ -163,7 +163,7 @@ func (b *bench) startOnce(name string) (time.Duration, error) {
 		return 0, err
 	}
 	defer func() { _ = listener.Close() }()
-	_ = listener.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second)) // it is open
+	_ = listener.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute)) // it is open
 	ctx, cancel := context.WithCancel(b.ctx)
 	c := exec.CommandContext(ctx, b.binary(name)) //nolint:gosec // it is ours
 	c.Env = []string{

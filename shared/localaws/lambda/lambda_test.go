@@ -62,7 +62,10 @@ func TestFunction(t *testing.T) {
 
 	t.Run("answers, knows its request and keeps its process", func(t *testing.T) {
 		f := plain(t)
-		first, second := echo(t, f, "one"), echo(t, f, "two")
+		before := time.Now().Truncate(time.Millisecond) // as a deadline is told
+		first := echo(t, f, "one")
+		after := time.Now()
+		second := echo(t, f, "two")
 		if first.Text != "one" || second.Text != "two" {
 			t.Errorf("got texts %q and %q", first.Text, second.Text)
 		}
@@ -72,8 +75,8 @@ func TestFunction(t *testing.T) {
 		if first.PID != second.PID {
 			t.Error("the second invocation had a new process")
 		}
-		if left := time.Until(first.Deadline); left < 50*time.Second || left > time.Minute {
-			t.Errorf("the deadline is %v away, not almost a minute", left)
+		if began := first.Deadline.Add(-time.Minute); began.Before(before) || began.After(after) {
+			t.Errorf("a minute before its deadline it was %v, and the invocation was between %v and %v", began, before, after)
 		}
 	})
 
@@ -136,7 +139,22 @@ func TestFunction(t *testing.T) {
 
 	t.Run("is killed at its deadline and gets a new process", func(t *testing.T) {
 		_, f := start(t, func(f *lambda.Function) { f.Timeout = 300 * time.Millisecond })
-		before := echo(t, f, "").PID
+		// answered is an echo that was in time. On a busy machine one may not be, and costs a process; then there is another.
+		answered := func() answer {
+			for {
+				result, err := f.Invoke(t.Context(), event(t, "echo", ""))
+				var failure *lambda.FunctionError
+				if errors.As(err, &failure) && failure.Type == "Sandbox.Timedout" {
+					continue
+				}
+				var a answer
+				if err != nil || json.Unmarshal(result.Payload, &a) != nil {
+					t.Fatalf("%v, %s", err, result.Payload)
+				}
+				return a
+			}
+		}
+		before := answered().PID
 		failure := failing(t, f, "hang", "")
 		if failure.Type != "Sandbox.Timedout" || !strings.HasSuffix(failure.Message, "Task timed out after 0.30 seconds") {
 			t.Errorf("got %+v", failure)
@@ -144,7 +162,9 @@ func TestFunction(t *testing.T) {
 		if lives(before) {
 			t.Error("the process outlived its deadline")
 		}
-		echo(t, f, "")
+		if answered().PID == before {
+			t.Error("there is no new process")
+		}
 	})
 
 	t.Run("is killed in the middle", func(t *testing.T) {
@@ -375,8 +395,8 @@ func TestFunction(t *testing.T) {
 		if len(inits) != 2 || slices.Min(inits) <= 0 || slices.Max(inits) > time.Minute {
 			t.Errorf("two processes came up in %v", inits)
 		}
-		if _, err := os.Stat("/proc/self/status"); err != nil {
-			t.Skip("there is no /proc: nothing was checked about the memory")
+		if status, err := os.ReadFile("/proc/self/status"); err != nil || !bytes.Contains(status, []byte("VmHWM:")) {
+			t.Skip("the system does not tell the peak of a process's memory: nothing was checked about it")
 		}
 		small := f.PeakMemory()
 		if small <= 0 || small >= 64<<20 {
@@ -461,12 +481,12 @@ func failing(t *testing.T, f *lambda.Running, do, text string) *lambda.FunctionE
 
 func lives(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
-// eventually waits for something that another process does.
+// eventually waits for something that another process does. Only where nothing happens any more it takes so long.
 func eventually(t *testing.T, happened func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !happened(); {
+	for deadline := time.Now().Add(2 * time.Minute); !happened(); {
 		if time.Now().After(deadline) {
-			t.Fatal("it did not happen within 10 s")
+			t.Fatal("it did not happen within two minutes")
 		}
 		time.Sleep(time.Millisecond)
 	}

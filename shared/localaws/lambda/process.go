@@ -13,9 +13,10 @@ import (
 	"time"
 )
 
-// initTimeout is what Lambda gives a process to ask for its first event.
+// initTimeout is how long a process may take to ask for its first event. Lambda gives it ten seconds, but on a machine of its
+// own: the processor of this one may be wanted by many.
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
-const initTimeout = 10 * time.Second
+const initTimeout = time.Minute
 
 var (
 	errClosed = errors.New("the World is closed")
