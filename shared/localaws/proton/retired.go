@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 
 	"portcullis/shared/localaws"
 )
@@ -68,9 +69,10 @@ func (s *Service) Retire(r Retirement) *localaws.Injected {
 	return s.world.Inject(localaws.Fault{Service: "proton", Kind: kind})
 }
 
-// NoSuchHost is an endpoint whose name does not resolve..
-// https://www.rfc-editor.org/rfc/rfc2606
-const NoSuchHost = "https://proton.invalid"
+// NoSuchHost is an endpoint whose name does not resolve. No server is asked for it, as a part of it is longer than names may
+// have; so it is the same where servers do not answer, and where one answers for every name.
+// https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
+var NoSuchHost = "https://proton." + strings.Repeat("x", 64) + ".invalid"
 
 // Refusing returns an endpoint that refuses connections, until the World is closed. Its port is that of the near end of a
 // connection: nobody listens there, and nobody else is given the port meanwhile.
