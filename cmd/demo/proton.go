@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
@@ -133,9 +132,7 @@ func retired(answer proton.Retirement, code string) func(*stage) (row, error) {
 		s.say("proton", "from now on it answers every call in one way: %s", answer)
 		injected := s.proton.Retire(answer)
 		defer injected.Remove()
-		began := time.Now()
 		r, err := s.sweep(requests)
-		took := time.Since(began)
 		if err != nil {
 			return row{}, err
 		}
@@ -149,11 +146,13 @@ func retired(answer proton.Retirement, code string) func(*stage) (row, error) {
 		if len(r.findings) == 1 {
 			said = r.findings[0]
 		}
+		// Soon is after one call, whatever time that takes. A denial makes a second, as the SDK takes the clock for its reason.
+		soon := injected.Count() == 1 || injected.Count() == 2
 		return row{
 			expected: "said once, soon, and without an alarm",
-			seen:     fmt.Sprintf("%s after %s, Gone %v", said.Code, milliseconds(took), m["Gone"]),
+			seen:     fmt.Sprintf("%s, calls: %d, Gone %v", said.Code, injected.Count(), m["Gone"]),
 			ok: said.Verdict == "undetermined" && said.Code == code && r.err == nil && len(r.writes) == 0 && len(r.outcomes) == 0 &&
-				m["Gone"] == 1.0 && !alarms && took < 10*time.Second,
+				m["Gone"] == 1.0 && !alarms && soon,
 		}, nil
 	}
 }
