@@ -143,12 +143,14 @@ func need(t *testing.T, programs ...string) {
 	}
 }
 
-// do runs a command in a folder, and returns what it says. What a hook of git sets is about another tree.
+// do runs a command in a folder, and returns what it says. What a hook of git sets is about another tree, and what its user
+// has configured, such as hooks and what is ignored, is not asked.
 func do(t *testing.T, folder string, env []string, name string, args ...string) string {
 	t.Helper()
 	command := exec.Command(name, args...)
 	command.Dir = folder
-	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") }), env...)
+	command.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
+	command.Env = append(append(command.Env, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1"), env...)
 	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
