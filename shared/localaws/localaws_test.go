@@ -407,6 +407,23 @@ func TestACallHangsUntilItsClientGoes(t *testing.T) {
 	}
 }
 
+// A call goes on without its client, and Idle waits for what becomes of it.
+func TestACallTakesEffectWithoutItsClient(t *testing.T) {
+	t.Parallel()
+	w, store := newWorld(t)
+	ctx, leave := context.WithCancel(t.Context())
+	goesOn := make(chan struct{})
+	w.Inject(localaws.Fault{Kind: localaws.Meanwhile(func() { leave(); <-goesOn })})
+	if a := send(ctx, w, account, associate); a.err == nil {
+		t.Errorf("an answer for a client that is gone: %+v", a)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { close(goesOn) })
+	w.Idle()
+	if got := store.Connections(); len(got) != 1 {
+		t.Errorf("connections %q, want one", got)
+	}
+}
+
 func TestCloseWaitsForNobody(t *testing.T) {
 	for name, kind := range map[string]localaws.Kind{
 		"who hangs":            localaws.Hang(),

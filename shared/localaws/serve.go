@@ -13,6 +13,7 @@ const maxRequest = 16 << 20
 
 // ServeHTTP answers one request in the order that the package comment gives.
 func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	defer w.serves()()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(w.ctx, cancel)()

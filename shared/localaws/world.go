@@ -26,7 +26,9 @@ type World struct {
 	roles       map[string]*role    // by ARN
 	sessions    int                 // so many were opened
 	services    map[string]service
-	served      int // requests so far
+	served      int        // requests so far
+	serving     int        // requests that are being served
+	idle        *sync.Cond // told when there is none any more
 	calls       []Call
 	counts      map[CallKind]int
 	countOnly   bool
@@ -54,6 +56,7 @@ func New(start time.Time) (*World, error) {
 		services: map[string]service{},
 		counts:   map[CallKind]int{},
 	}
+	w.idle = sync.NewCond(&w.mu)
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.server = &http.Server{Handler: w, ReadHeaderTimeout: time.Minute}
 	go func() { _ = w.server.Serve(listener) }() // returns when Close closes the listener
@@ -82,6 +85,30 @@ func (w *World) OnClose(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closers = append(w.closers, f)
+}
+
+// Idle returns once no request is being served. A call takes effect although its client is gone, so who has ended a client,
+// and then waits here, sees all that it did. A call that hangs in a [Fault] is being served.
+func (w *World) Idle() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.serving > 0 {
+		w.idle.Wait()
+	}
+}
+
+// serves counts a request until it is done.
+func (w *World) serves() (done func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.serving++
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.serving--; w.serving == 0 {
+			w.idle.Broadcast()
+		}
+	}
 }
 
 // Now is the time by the World's clock. It is the Date of every answer and the creation time of every resource.
