@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"encoding/json"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"portcullis/internal/endtoend"
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/proton"
 )
@@ -103,13 +103,13 @@ func TestNoOtherFunctionDependsOnTheServiceThatEnded(t *testing.T) {
 	}
 	var with []string
 	for _, main := range mains {
-		folder := filepath.Dir(main)
-		out, err := exec.Command("go", "list", "-deps", folder).Output()
+		folder := filepath.Base(filepath.Dir(main))
+		packages, err := endtoend.MadeOf(folder)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(out), "github.com/aws/aws-sdk-go-v2/service/proton") {
-			with = append(with, filepath.Base(folder))
+		if slices.Contains(packages, "github.com/aws/aws-sdk-go-v2/service/proton") {
+			with = append(with, folder)
 		}
 	}
 	if diff := cmp.Diff([]string{"proton-connections"}, with); len(mains) < 2 || diff != "" {

@@ -206,7 +206,7 @@ func build(folder string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := watch(folder); err != nil {
+		if _, err := MadeOf(folder); err != nil {
 			return "", err
 		}
 		path := filepath.Join(dir, "bootstrap")
@@ -221,22 +221,33 @@ func build(folder string) (string, error) {
 	return once.(func() (string, error))()
 }
 
-// watch looks at every source that a function is built from. The build is made by
-// another process, so without this go test would not know that the result of a
-// test depends on them, and would answer from its cache after they have changed.
-func watch(folder string) error {
-	c := exec.Command("go", "list", "-deps", "-f", `{{if not .Standard}}{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{end}}`, "./functions/"+folder) //nolint:gosec // G204: tests name our own folders
-	c.Dir = root()
-	files, err := c.Output()
+// MadeOf lists the packages that a function is built from, and looks at every source
+// of them. The build is made by another process, and so is the list: without this go
+// test would not know that the result of a test depends on the sources, and would
+// answer from its cache after they have changed. Nobody asks git, which refuses a
+// checkout of another user.
+func MadeOf(folder string) (packages []string, err error) {
+	var said strings.Builder
+	c := exec.Command("go", "list", "-buildvcs=false", "-deps", "-f", `{{.ImportPath}}{{if not .Standard}}{{$d := .Dir}}{{range .GoFiles}}{{"\n"}}{{$d}}/{{.}}{{end}}{{end}}`, "./functions/"+folder) //nolint:gosec // G204: tests name our own folders
+	c.Dir, c.Stderr = root(), &said
+	list, err := c.Output()
 	if err != nil {
-		return fmt.Errorf("listing the sources of %s: %w", folder, err)
+		return nil, fmt.Errorf("listing the sources of %s: %w\n%s", folder, err, said.String())
 	}
-	for _, file := range strings.Fields(string(files)) {
-		if _, err := os.Stat(file); err != nil {
-			return err
+	files := []string{filepath.Join(c.Dir, "go.mod")}
+	for line := range strings.Lines(string(list)) {
+		if line = strings.TrimSuffix(line, "\n"); filepath.IsAbs(line) {
+			files = append(files, line)
+		} else {
+			packages = append(packages, line)
 		}
 	}
-	return nil
+	for _, file := range files {
+		if _, err := os.Stat(file); err != nil {
+			return nil, err
+		}
+	}
+	return packages, nil
 }
 
 // Main runs the tests of a package and removes what was built for them.

@@ -158,7 +158,7 @@ func copied(from, to string) error {
 
 // counts lists the packages whose statements count, of those that a package is made of.
 func counts(root, folder string) ([]string, error) {
-	list := exec.Command("go", "list", "-deps", folder) //nolint:gosec // G204: the package is named by whoever runs this
+	list := exec.Command("go", "list", "-buildvcs=false", "-deps", folder) //nolint:gosec // G204: the package is named by whoever runs this
 	list.Dir = root
 	deps, err := list.Output()
 	if err != nil {
