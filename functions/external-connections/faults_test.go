@@ -128,7 +128,7 @@ func (s *stage) undetermined() map[string]string {
 // test; what the times are is proven in package awsio.
 func TestWhatNeverWorksIsGivenUpAndTheRestGoesOn(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "enforce", everything, endtoend.Timeout(5*time.Minute))
+	s := newStage(t, "enforce", everything)
 	twoDomains(s)
 	want := map[string]string{}
 	for name, row := range map[string]struct {
@@ -155,11 +155,13 @@ func TestWhatNeverWorksIsGivenUpAndTheRestGoesOn(t *testing.T) {
 	}
 }
 
-// Of 24 seconds, 20 are the margin, and a quarter of the rest is kept from the
-// reading: after three seconds it stops, and what it found is acted on.
+// Of 38 seconds, 20 are the margin, and a quarter of the rest is kept from the
+// reading: after 13.5 seconds it stops, and what it found is acted on. That is as long
+// as can be, because what hangs is given up after 15; so a slow machine has 4.5
+// seconds to act.
 func TestReadingLeavesTimeForActing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "enforce", everything, endtoend.Timeout(24*time.Second))
+	s := newStage(t, "enforce", everything, endtoend.Timeout(38*time.Second))
 	twoDomains(s)
 	s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Match: describing("app"), Kind: localaws.Hang()})
 	out := s.Sweep()
@@ -405,11 +407,13 @@ func intended(s *stage) []string {
 
 func TestNothingIsBegunCloseToTheDeadline(t *testing.T) {
 	t.Parallel()
-	// Of 22 seconds, 20 are the margin: the first reading uses up the rest.
-	s := newStage(t, "enforce", everything, endtoend.Timeout(22*time.Second))
+	// Of 30 seconds, 20 are the margin. Both repositories are read at once, and have 7.5
+	// seconds for it, as the machine may be slow; the second reading of one of them hangs
+	// until the rest is used up.
+	s := newStage(t, "enforce", everything, endtoend.Timeout(30*time.Second))
 	s.repo("app", "public:npmjs")
 	s.repo("web", "public:npmjs")
-	s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 2, Times: 1, Kind: localaws.Meanwhile(func() { time.Sleep(2500 * time.Millisecond) })})
+	s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 2, Kind: localaws.Hang()})
 	out := s.Sweep()
 	s.wantWrites()
 	if out.Outcomes["withheld"] != 2 || out.Complete {

@@ -467,7 +467,7 @@ func TestLeavesGoFirst(t *testing.T) {
 // being judged.
 func TestGroupsThatCannotBeReadDoNotHoldUpTheOthers(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "enforce", rules, endtoend.Timeout(28*time.Second)) // six of them for the reading
+	s := newStage(t, "enforce", rules, endtoend.Timeout(44*time.Second)) // 18 of them for the reading, and six to act, as the machine may be slow
 	for _, p := range []string{"/maven/*", "/npm/*", "/nuget/*"} {
 		s.corp.PackageGroup(p).Add()
 	}

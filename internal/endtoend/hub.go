@@ -88,7 +88,7 @@ func (h *Hub) Deploy(function, mode string, env map[string]string, options ...Op
 	if err != nil {
 		h.T.Fatal(err)
 	}
-	f := lambda.Function{Name: function, Account: Home, Region: Region, Binary: binary, Role: role, Env: h.Environment(function, mode)}
+	f := lambda.Function{Name: function, Account: Home, Region: Region, Binary: binary, Role: role, Timeout: patience, Env: h.Environment(function, mode)}
 	f.Env["POLICY_FILE"], f.Env["READS_PER_SECOND"], f.Env["WRITES_PER_SECOND"] = h.policy, "0", "0"
 	maps.Copy(f.Env, env)
 	for _, o := range options {

@@ -58,6 +58,10 @@ type Option func(*lambda.Function)
 // Env sets a variable of the function's environment.
 func Env(name, value string) Option { return func(f *lambda.Function) { f.Env[name] = value } }
 
+// patience is the timeout of a function that a test says nothing else of, in real
+// time: the machine may be slow, and then a run of a minute would be told to stop.
+const patience = 5 * time.Minute
+
 // Timeout sets the function's timeout, in real time.
 func Timeout(d time.Duration) Option { return func(f *lambda.Function) { f.Timeout = d } }
 
@@ -90,7 +94,7 @@ func (s *Stage) Deploy(mode, policy string, options ...Option) {
 	if err := os.WriteFile(file, []byte(policy), 0o600); err != nil {
 		s.T.Fatal(err)
 	}
-	f := lambda.Function{Name: s.folder, Account: Home, Region: Region, Binary: binary, Env: map[string]string{
+	f := lambda.Function{Name: s.folder, Account: Home, Region: Region, Binary: binary, Timeout: patience, Env: map[string]string{
 		"ACCOUNT_ID": Home, "ENFORCEMENT_MODE": mode, "EVENT_BUS": Bus, "POLICY_FILE": file,
 		"ROLE_ARN": "arn:aws:iam::" + Home + ":role/portcullis",
 		// The rate of requests is not what these tests are about, and it would make them slow.
