@@ -38,17 +38,24 @@ var modules = map[string]string{
 	"sts":            "sts",
 }
 
-// A Witness is one that has been told to look at a World.
+// A Witness is one that has been told to look at a World. It takes down every answer and looks at them when it is asked: a
+// client waits for its answer, and to read the model of a service may take a busy machine longer than a client waits.
 type Witness struct {
 	mu       sync.Mutex
-	answers  int
-	problems map[string]int // how often
+	heard    []answer        // and not looked at yet
+	answers  int             // so many were
+	problems map[string]bool // in them
+}
+
+type answer struct {
+	call localaws.Call
+	body []byte
 }
 
 // Of looks at every answer of the World from now on.
 func Of(w *localaws.World) *Witness {
-	s := &Witness{problems: map[string]int{}}
-	w.OnAnswer(s.look)
+	s := &Witness{problems: map[string]bool{}}
+	w.OnAnswer(s.hear)
 	return s
 }
 
@@ -71,21 +78,23 @@ func (s *Witness) Answers() int {
 	return s.answers
 }
 
-// Problems returns what was wrong, each thing once.
+// Problems looks at what there is so far, and returns what was wrong, each thing once.
 func (s *Witness) Problems() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, a := range s.heard {
+		for _, p := range Check(a.call, a.body) {
+			s.problems[p] = true
+		}
+	}
+	s.answers, s.heard = s.answers+len(s.heard), nil
 	return slices.Sorted(maps.Keys(s.problems))
 }
 
-func (s *Witness) look(c localaws.Call, body []byte) {
-	found := Check(c, body)
+func (s *Witness) hear(c localaws.Call, body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answers++
-	for _, p := range found {
-		s.problems[p]++
-	}
+	s.heard = append(s.heard, answer{c, body})
 }
 
 // Check returns what the model of the service does not allow in an answer.
