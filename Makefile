@@ -23,8 +23,9 @@ help: ## list these targets
 demo: have-go ## watch Portcullis work against a small AWS on this machine
 	go run ./cmd/demo
 
+# Some packages wait for minutes for what is to go wrong. A busy machine with one core should not come to the ten at which go ends a package.
 test: have-go ## run every test
-	go test ./...
+	go test -timeout 30m ./...
 	go -C tools test ./...
 
 # The tests that log a figure of the table in docs/reliability.md, as "figure of fault 21: ...".
