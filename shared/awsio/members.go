@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -111,8 +112,8 @@ const (
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining
 	assumedFor = time.Hour
 
-	// assumedAhead is how long before their end credentials are replaced. It is
-	// longer than a run can be, so none sees its credentials end.
+	// assumedAhead is how long before their end credentials are given to no other run.
+	// It is longer than a run can be, so none sees its credentials end.
 	assumedAhead = 16 * time.Minute
 )
 
@@ -150,15 +151,39 @@ func renewing(cache *aws.CredentialsCache) func(*middleware.Stack) error {
 	}
 }
 
+// entered is what a run signs its calls in a member with: the credentials that it
+// entered by, to its end. Credentials that were renewed on the way would hold up the
+// call that needs them, and a write would be sent when what the second reading found
+// is old.
+type entered struct {
+	role *aws.CredentialsCache
+	with atomic.Pointer[aws.Credentials]
+}
+
+// Retrieve asks for credentials the first time, which is in [Session.Enter] or
+// [Session.EnterToWrite].
+func (e *entered) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if with := e.with.Load(); with != nil {
+		return *with, nil
+	}
+	with, err := e.role.Retrieve(ctx)
+	if err == nil {
+		e.with.Store(&with)
+	}
+	return with, err
+}
+
 // Role is the ARN of the role that the account is read by.
 func (s *Session) Role() string { return s.role }
 
 // Enter makes sure that the account can be read: of a member, that its read role
-// can be assumed. There is nothing to do at home.
+// can be assumed. It is not assumed again in this session. There is nothing to do at
+// home.
 func (s *Session) Enter(ctx context.Context) error { return enter(ctx, s.Reads) }
 
 // EnterToWrite makes sure that the account lets this control write. A member
-// says so by having a write role, so an error of class Denied is its own mode.
+// says so by having a write role, so an error of class Denied is its own mode. After
+// it no write waits for a role to be assumed.
 func (s *Session) EnterToWrite(ctx context.Context) error { return enter(ctx, s.Writes) }
 
 func enter(ctx context.Context, c aws.Config) error {

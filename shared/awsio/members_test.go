@@ -1,12 +1,14 @@
 package awsio
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -134,6 +136,7 @@ type roles struct {
 	denied  string   // ARN of a role that may not be assumed
 	unknown string   // access key that is not accepted any more
 	expires time.Time
+	down    bool // no role can be assumed now
 }
 
 func (s *roles) serve(w http.ResponseWriter, r *http.Request) {
@@ -153,6 +156,10 @@ func (s *roles) serve(w http.ResponseWriter, r *http.Request) {
 	form, _ := url.ParseQuery(string(body))
 	role := form.Get("RoleArn")
 	s.assumed = append(s.assumed, strings.Join([]string{form.Get("Action"), role, form.Get("ExternalId"), form.Get("RoleSessionName"), form.Get("DurationSeconds")}, " "))
+	if s.down {
+		answer(http.StatusServiceUnavailable, "")(w, r)
+		return
+	}
 	if role == s.denied {
 		answer(http.StatusForbidden, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>`)(w, r)
 		return
@@ -284,6 +291,44 @@ func TestCredentialsDoNotEndDuringARun(t *testing.T) {
 			t.Errorf("with %s left, asked again: %t", left, got)
 		}
 	}
+}
+
+// A write that had to wait for credentials would be sent when what the second reading
+// found is old.
+func TestARunKeepsTheCredentialsThatItEnteredWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sts := &roles{expires: time.Now().Add(assumedAhead + time.Second)}
+		server := serveInBubble(t, sts.serve)
+		a, err := FromEnvironment("external-connections", lookup(hub("AWS_ENDPOINT_URL", server.url)), control.Enforce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.http = server.http
+		s, err := a.Session(control.Scope{Account: member, Region: "eu-west-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(s.Enter(t.Context()), s.EnterToWrite(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Minute) // no run is longer
+		sts.down = true
+		for name, call := range map[string]func() error{
+			"a read":  func() error { return describe(t.Context(), s.Reads) },
+			"a write": func() error { return disconnect(t.Context(), s.Writes) },
+		} {
+			start := time.Now()
+			if err := call(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if took := time.Since(start); took > 0 {
+				t.Errorf("%s was sent %v late", name, took)
+			}
+		}
+		if len(sts.assumed) != 2 {
+			t.Errorf("%d roles were assumed, want each once", len(sts.assumed))
+		}
+	})
 }
 
 func TestTheDeploymentItselfCannotBeExcluded(t *testing.T) {

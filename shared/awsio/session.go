@@ -137,7 +137,7 @@ func (a *AWS) Session(scope control.Scope) (*Session, error) {
 		if a.mode == control.Enforce {
 			writes = a.assume(a.members.writeRole(scope.Account, a.control))
 		}
-		s.Reads.Credentials, s.Writes.Credentials = reads, writes
+		s.Reads.Credentials, s.Writes.Credentials = &entered{role: reads}, &entered{role: writes}
 		s.Reads.APIOptions = append(s.Reads.APIOptions, renewing(reads))
 		s.Writes.APIOptions = append(s.Writes.APIOptions, renewing(writes))
 	}

@@ -7,13 +7,14 @@ import (
 )
 
 // Margin is the time that is kept free before the deadline of a run. It is
-// enough for the write under way (five seconds at most) and the look after it
+// enough for the write under way (seven seconds at most) and the look after it
 // (eight); what is left is for the report, which writes down what it has no time
 // to send.
 const Margin = 20 * time.Second
 
 const (
 	recheckTime = 15 * time.Second // for the second reading before a write
+	writeTime   = 7 * time.Second  // for the write: its one attempt, and what it waits for before, such as its turn
 	verifyTime  = 8 * time.Second  // for the look after it, which is made inside the margin
 )
 
@@ -128,7 +129,9 @@ func apply(ctx, begin context.Context, a Action, actor Actor, rec Recorder) Outc
 			Detail: fmt.Sprintf("the intent could not be recorded, so nothing was written: %v", err)}
 	}
 
-	answer, err := actor.Write(ctx, fresh)
+	writing, cancel := context.WithTimeout(ctx, writeTime)
+	answer, err := actor.Write(writing, fresh)
+	cancel()
 	looking, cancel := context.WithTimeout(ctx, verifyTime)
 	look, unseen := actor.Verify(looking, fresh)
 	cancel()
