@@ -25,8 +25,9 @@ name with _test before the ending.
 
 With --estate and --against it says instead what a changed policy would change: for
 every resource in an estate that ` + "`portcullis plan --save`" + ` kept, the verdict under the
-policy in --against and under FILE, where the two differ. What nobody looked at
-under the policy of that time is undetermined.
+policy in --against and under FILE, and what enforcement would do, by limits and
+enforce_on, where the two differ. What nobody looked at under the policy of that time
+is undetermined.
 
 Exit status: 0 all cases pass, or nothing changes; 1 a case fails, or the command
 could not do its work; 2 something changes.`,
@@ -94,12 +95,12 @@ func comparePolicies(c *cobra.Command, file, against, estate string) error {
 	if err != nil {
 		return err
 	}
-	changes := e.Compare(before, after)
+	comparison := e.Compare(before, after)
 	out := c.OutOrStdout()
-	if err := present.Changes(out, e, changes, present.Coloured(out)); err != nil {
+	if err := present.Changes(out, e, comparison, present.Coloured(out)); err != nil {
 		return err
 	}
-	if len(changes) > 0 {
+	if len(comparison.Changes) > 0 {
 		return exit(exitViolations)
 	}
 	return nil

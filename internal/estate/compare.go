@@ -20,26 +20,64 @@ func (p Part) Judge(under *policy.Policy) control.Plan {
 	return p.Seen.Judge(under, p.At)
 }
 
-// Change is a finding that is another one under another policy.
-type Change struct {
-	Old, New  control.Finding // one of them may be absent, and is then zero
-	OldAction string          // the operations that enforcement would have called; empty is none
-	NewAction string
+// Conclusion is a finding under one policy, and what enforcement would do about it.
+type Conclusion struct {
+	control.Finding                 // zero where the policy says nothing of it
+	Action          *control.Action // nil where there is none
+
+	// Withheld says why enforcement would not carry out the action; empty where it
+	// would.
+	Withheld string
+}
+
+// Operation is what the policy asks to be called, whether or not enforcement would;
+// empty is nothing.
+func (c Conclusion) Operation() string {
+	if c.Action == nil {
+		return ""
+	}
+	return c.Action.Call.Operation
+}
+
+// Change is a conclusion that is another one under another policy.
+type Change struct{ Old, New Conclusion }
+
+// Enforced tells whether what enforcement would do is another thing.
+func (c Change) Enforced() bool {
+	return c.Old.Operation() != c.New.Operation() || (c.Old.Withheld == "") != (c.New.Withheld == "")
+}
+
+// Either returns the finding under the new policy, or under the old one where there
+// is no other.
+func (c Change) Either() control.Finding {
+	if c.New.ID != "" {
+		return c.New.Finding
+	}
+	return c.Old.Finding
+}
+
+// Comparison is what another policy would change about an estate.
+type Comparison struct {
+	Changes              []Change
+	OldWrites, NewWrites int // that enforcement would make, those that do not change among them
 }
 
 // Compare returns what another policy would change about an estate: the verdicts,
-// and what enforcement would do. It is sorted as the parts are, and then by
-// resource and subject.
-func (e Estate) Compare(before, after *policy.Policy) []Change {
-	var changes []Change
+// and what enforcement would do. The gate decides on that for all of a part at once,
+// so a rule about one resource may let another be written to. The changes are sorted
+// as the parts are, and then by resource and subject.
+func (e Estate) Compare(before, after *policy.Policy) Comparison {
+	var out Comparison
 	for _, part := range e.Parts {
-		was, is := byID(part.Judge(before)), byID(part.Judge(after))
+		was, oldWrites := part.conclude(before)
+		is, newWrites := part.conclude(after)
+		out.OldWrites += oldWrites
+		out.NewWrites += newWrites
 		ids := maps.Clone(was)
 		maps.Copy(ids, is)
 		var here []Change
 		for id := range ids {
-			c := Change{Old: was[id].finding, New: is[id].finding, OldAction: was[id].action, NewAction: is[id].action}
-			if c.Old.Verdict != c.New.Verdict || c.OldAction != c.NewAction {
+			if c := (Change{was[id], is[id]}); c.Old.Verdict != c.New.Verdict || c.Enforced() {
 				here = append(here, c)
 			}
 		}
@@ -47,37 +85,31 @@ func (e Estate) Compare(before, after *policy.Policy) []Change {
 			x, y := a.Either(), b.Either()
 			return cmp.Or(cmp.Compare(x.Resource, y.Resource), cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.ID, y.ID))
 		})
-		changes = append(changes, here...)
+		out.Changes = append(out.Changes, here...)
 	}
-	return changes
+	return out
 }
 
-// Either returns the finding under the new policy, or under the old one where there
-// is no other.
-func (c Change) Either() control.Finding {
-	if c.New.ID != "" {
-		return c.New
+// conclude returns what a policy makes of a part, by the IDs of the findings, and how
+// many writes enforcement would make.
+func (p Part) conclude(under *policy.Policy) (conclusions map[string]Conclusion, writes int) {
+	plan := p.Judge(under)
+	gated := control.Gate{Mode: control.Enforce, Limit: control.Limit(under.Limits), Covers: under.EnforceOn.Covers}.Pass(plan)
+	conclusions = map[string]Conclusion{}
+	for _, f := range plan.Findings {
+		conclusions[f.ID] = Conclusion{Finding: f}
 	}
-	return c.Old
-}
-
-// concluded is what a plan says under one finding's ID.
-type concluded struct {
-	finding control.Finding
-	action  string
-}
-
-func byID(p control.Plan) map[string]concluded {
-	m := map[string]concluded{}
-	for _, f := range p.Findings {
-		m[f.ID] = concluded{finding: f}
+	for i, a := range plan.Actions {
+		c := conclusions[a.ID]
+		c.Action = &plan.Actions[i]
+		conclusions[a.ID] = c
 	}
-	for _, a := range p.Actions {
-		c := m[a.ID]
-		c.action = a.Call.Operation
-		m[a.ID] = c
+	for _, o := range gated.Withheld {
+		c := conclusions[o.ID]
+		c.Withheld = o.Detail
+		conclusions[o.ID] = c
 	}
-	return m
+	return conclusions, len(gated.Actions)
 }
 
 // Idle returns the rules of a policy that speak of nothing in the estate, in the

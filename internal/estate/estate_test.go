@@ -3,6 +3,7 @@ package estate
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -151,8 +152,8 @@ func TestWhatIsReadBackIsJudgedAsItWasSeen(t *testing.T) {
 					t.Errorf("%s: there is nothing to compare", part.Control)
 				}
 			}
-			if changes := loaded.Compare(p, p); len(changes) > 0 {
-				t.Errorf("the same policy changes %v", changes)
+			if c := loaded.Compare(p, p); len(c.Changes) > 0 || c.OldWrites != c.NewWrites {
+				t.Errorf("the same policy changes %+v", c)
 			}
 		})
 	}
@@ -232,9 +233,9 @@ func TestWhatAnotherPolicyChanges(t *testing.T) {
 	).Replace(everything))
 	type change struct{ Resource, Subject, Old, New, OldAction, NewAction string }
 	var got []change
-	for _, c := range e.Compare(before, after) {
+	for _, c := range e.Compare(before, after).Changes {
 		f := c.Either()
-		got = append(got, change{f.Resource[strings.LastIndex(f.Resource, ":")+1:], f.Subject, string(c.Old.Verdict), string(c.New.Verdict), c.OldAction, c.NewAction})
+		got = append(got, change{f.Resource[strings.LastIndex(f.Resource, ":")+1:], f.Subject, string(c.Old.Verdict), string(c.New.Verdict), c.Old.Operation(), c.New.Operation()})
 	}
 	for i := range got {
 		if strings.HasPrefix(got[i].Resource, "environment-account-connection/") {
@@ -245,15 +246,61 @@ func TestWhatAnotherPolicyChanges(t *testing.T) {
 		{"repository/corp/web", "public:npmjs", "violation", "compliant", "DisassociateExternalConnection", ""},
 		{"package-group/corp/pypi/%2a", "", "violation", "compliant", "TagResource", ""},
 		{"domain/corp", "pkg:npm/%40acme/ui", "compliant", "violation", "", ""},
+		// With the next one it is more than the limit allows, so neither is called now.
+		{"environment-account-connection/ID", "ENVIRONMENT_ACCOUNT", "violation", "violation", "DeleteEnvironmentAccountConnection", "DeleteEnvironmentAccountConnection"},
 		{"environment-account-connection/ID", "MANAGEMENT_ACCOUNT", "compliant", "violation", "", "RejectEnvironmentAccountConnection"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	// A control of which the new policy says nothing is not judged, and not compliant.
-	for _, c := range e.Compare(before, parse(t, head+"package_groups: {min_age: 14d, grace: 14d}\n")) {
+	for _, c := range e.Compare(before, parse(t, head+"package_groups: {min_age: 14d, grace: 14d}\n")).Changes {
 		if c.Old.Control == "external-connections" && c.New.Verdict != "" {
 			t.Errorf("%s is %s", c.Old.Resource, c.New.Verdict)
 		}
 	}
+}
+
+// Limits and enforce_on change no verdict, and a verdict may let be written to what it
+// is not about: whoever merges a policy is to see what is called then.
+func TestWhatAnotherPolicyLetsBeWritten(t *testing.T) {
+	const (
+		strict  = "version: 1\nlimits: {count: 10, share: 10%}\n"
+		lax     = "version: 1\nlimits: {count: 10, share: 100%}\n"
+		nowhere = lax + "enforce_on: []\n"
+		none    = "external_connections: {allow: []}\n"
+		most    = "external_connections: {allow: [{repositories: [\"corp/npm-store\", \"corp/web\"], connections: [\"public:npmjs\"]}]}\n"
+	)
+	// Of four repositories three are connected, and 10% of four is one.
+	e, _ := look(t, parse(t, everything), nil)
+	for name, test := range map[string]struct {
+		before, after string
+		old, new      int
+		want          []string // what is changed, and which calls are made before and after
+	}{
+		"the limit is raised":             {strict + none, lax + none, 0, 3, []string{"legacy 0 1", "npm-store 0 1", "web 0 1"}},
+		"enforcement is narrowed":         {lax + none, nowhere + none, 3, 0, []string{"legacy 1 0", "npm-store 1 0", "web 1 0"}},
+		"a rule makes place in the limit": {strict + none, strict + most, 0, 1, []string{"legacy 0 1", "npm-store 0 0", "web 0 0"}},
+		"withheld for another reason":     {strict + none, nowhere + none, 0, 0, nil},
+		"the section goes":                {lax + none, lax, 3, 0, []string{"legacy 1 0", "npm-store 1 0", "web 1 0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := e.Compare(parse(t, test.before), parse(t, test.after))
+			var got []string
+			for _, change := range c.Changes {
+				name := change.Either().Resource
+				got = append(got, fmt.Sprintf("%s %d %d", name[strings.LastIndex(name, "/")+1:], calls(change.Old), calls(change.New)))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" || c.OldWrites != test.old || c.NewWrites != test.new {
+				t.Errorf("writes %d → %d, want %d → %d (-want +got):\n%s", c.OldWrites, c.NewWrites, test.old, test.new, diff)
+			}
+		})
+	}
+}
+
+func calls(c Conclusion) int {
+	if c.Action != nil && c.Withheld == "" {
+		return 1
+	}
+	return 0
 }
