@@ -211,18 +211,38 @@ func Read(data []byte) (Estate, error) {
 		if !known {
 			return Estate{}, fmt.Errorf("it holds what a control %q saw, which nobody knows here; portcullis %s wrote it", kept.Control, f.Tool)
 		}
-		seen, err := c.load(kept.Seen)
+		// Whoever asks for a part is given one. Another would be left out, and nobody would hear of it.
+		if first := f.Parts[0]; kept.Account != first.Account {
+			return Estate{}, fmt.Errorf("it holds what was seen in account %s and in account %s, and an estate is of one; write one for each with `portcullis plan --save`", first.Account, kept.Account)
+		}
+		if slices.ContainsFunc(e.Parts, func(p Part) bool { return p.Control == kept.Control && p.Scope == kept.Scope }) {
+			return Estate{}, fmt.Errorf("it holds twice what %s saw in %s; write it again with `portcullis plan --save`", kept.Control, kept.Region)
+		}
+		p, err := kept.read(c)
 		if err != nil {
-			return Estate{}, fmt.Errorf("what %s saw, part %d, cannot be read: %w; write it again with `portcullis plan --save`", kept.Control, i+1, err)
-		}
-		if seen.Complete() != kept.Complete {
-			return Estate{}, fmt.Errorf("what %s saw, part %d, was changed after it was written; write it again with `portcullis plan --save`", kept.Control, i+1)
-		}
-		p := Part{Scope: kept.Scope, Control: kept.Control, Seen: seen}
-		if kept.At != nil {
-			p.At = *kept.At
+			return Estate{}, fmt.Errorf("what %s saw, part %d, %w; write it again with `portcullis plan --save`", kept.Control, i+1, err)
 		}
 		e.Parts = append(e.Parts, p)
 	}
 	return e, nil
+}
+
+// read reads what a control saw. What is written twice must be the same both times.
+func (kept part) read(c Control) (Part, error) {
+	seen, err := c.load(kept.Seen)
+	if err != nil {
+		return Part{}, fmt.Errorf("cannot be read: %w", err)
+	}
+	var within struct{ Scope control.Scope }
+	if err := json.Unmarshal(kept.Seen, &within); err != nil {
+		return Part{}, fmt.Errorf("cannot be read: %w", err)
+	}
+	if within.Scope != kept.Scope || seen.Complete() != kept.Complete {
+		return Part{}, errors.New("was changed after it was written")
+	}
+	p := Part{Scope: kept.Scope, Control: kept.Control, Seen: seen}
+	if kept.At != nil {
+		p.At = *kept.At
+	}
+	return p, nil
 }

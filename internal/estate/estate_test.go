@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,6 +175,13 @@ func TestAFileThatIsCutOffIsRefused(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	e, _ := look(t, parse(t, everything), nil)
 	good := string(kept(t, e))
+	other := func(change func(*Part)) string {
+		more := e
+		part := e.Parts[0]
+		change(&part)
+		more.Parts = append(slices.Clone(e.Parts), part)
+		return string(kept(t, more))
+	}
 	for _, test := range []struct{ name, text, want string }{
 		{"an empty file", "", "it is empty"},
 		{"a file that is cut off", good[:len(good)/2], "it is cut off before its end"},
@@ -185,6 +193,9 @@ func TestRefuses(t *testing.T) {
 		{"a control of tomorrow", strings.Replace(good, `"external-connections"`, `"internal-connections"`, 1), `a control "internal-connections"`},
 		{"what is no observation", strings.Replace(good, `"connected": [`, `"connected": 1, "x": [`, 1), "what external-connections saw, part 1, cannot be read"},
 		{"what was made whole by hand", strings.Replace(good, `"complete": true`, `"complete": false`, 1), "was changed after it was written"},
+		{"what was seen elsewhere", strings.Replace(good, `"region": "eu-west-1"`, `"region": "us-east-1"`, 1), "what external-connections saw, part 1, was changed after it was written"},
+		{"two accounts", other(func(p *Part) { p.Scope.Account = "222222222222" }), "in account 111122223333 and in account 222222222222, and an estate is of one"},
+		{"a part twice", other(func(*Part) {}), "it holds twice what external-connections saw in eu-west-1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.text == good {

@@ -46,6 +46,12 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("it is kept as another one (%v):\n%s", err, cmp.Diff(first.String(), second.String()))
 		}
 		for i, part := range e.Parts {
+			// A command asks for a part by its control and Region, and takes the first.
+			for _, before := range e.Parts[:i] {
+				if before.Scope.Account != part.Scope.Account || before.Control == part.Control && before.Scope.Region == part.Scope.Region {
+					t.Errorf("beside %+v of %s there is %+v of %s", before.Scope, before.Control, part.Scope, part.Control)
+				}
+			}
 			plan := part.Judge(p)
 			if diff := cmp.Diff(plan, again.Parts[i].Judge(p)); diff != "" {
 				t.Errorf("part %d is judged otherwise when it is read again:\n%s", i, diff)
