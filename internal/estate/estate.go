@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"time"
 
@@ -148,6 +149,11 @@ const (
 	version = 1
 )
 
+var (
+	accountForm = regexp.MustCompile(`^[0-9]{12}$`)
+	regionForm  = regexp.MustCompile(`^[a-z]+(-[a-z]+)+-[0-9]+$`)
+)
+
 // file is an estate as it is kept.
 type file struct {
 	Format  string `json:"format"`
@@ -210,6 +216,10 @@ func Read(data []byte) (Estate, error) {
 		c, known := Find(kept.Control)
 		if !known {
 			return Estate{}, fmt.Errorf("it holds what a control %q saw, which nobody knows here; portcullis %s wrote it", kept.Control, f.Tool)
+		}
+		// They are printed and asked for as they are.
+		if !accountForm.MatchString(kept.Account) || !regionForm.MatchString(kept.Region) {
+			return Estate{}, fmt.Errorf("part %d is of account %.40q in Region %.40q, which cannot be; write it again with `portcullis plan --save`", i+1, kept.Account, kept.Region)
 		}
 		// Whoever asks for a part is given one. Another would be left out, and nobody would hear of it.
 		if first := f.Parts[0]; kept.Account != first.Account {

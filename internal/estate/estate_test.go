@@ -194,6 +194,8 @@ func TestRefuses(t *testing.T) {
 		{"what is no observation", strings.Replace(good, `"connected": [`, `"connected": 1, "x": [`, 1), "what external-connections saw, part 1, cannot be read"},
 		{"what was made whole by hand", strings.Replace(good, `"complete": true`, `"complete": false`, 1), "was changed after it was written"},
 		{"what was seen elsewhere", strings.Replace(good, `"region": "eu-west-1"`, `"region": "us-east-1"`, 1), "what external-connections saw, part 1, was changed after it was written"},
+		{"no account", strings.ReplaceAll(good, home, "11112222333\\u001b[31m"), `part 1 is of account "11112222333\x1b[31m" in Region "eu-west-1", which cannot be`},
+		{"no Region", strings.ReplaceAll(good, region, "eu-west\\n-1"), `part 1 is of account "111122223333" in Region "eu-west\n-1", which cannot be`},
 		{"two accounts", other(func(p *Part) { p.Scope.Account = "222222222222" }), "in account 111122223333 and in account 222222222222, and an estate is of one"},
 		{"a part twice", other(func(*Part) {}), "it holds twice what external-connections saw in eu-west-1"},
 	} {
