@@ -153,9 +153,6 @@ func (p *planCommand) saved(c *cobra.Command, rules *policy.Policy, controls []e
 	if len(regions) == 0 {
 		regions = kept.Regions()
 	}
-	if len(regions) == 0 {
-		return fmt.Errorf("%s holds nothing that anybody saw; write it again with `portcullis plan --save`", p.estate)
-	}
 	var all []looked
 	account := ""
 	for _, region := range regions {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -69,10 +70,35 @@ func of[O Observation](name, section string, has func(*policy.Policy) bool,
 		},
 		load: func(data json.RawMessage) (Observation, error) {
 			var o O
+			if err := whole(data, o); err != nil {
+				return nil, err
+			}
 			err := json.Unmarshal(data, &o)
 			return o, err
 		},
 	}
+}
+
+// whole is an error where a kept observation lacks what even one of nothing is written
+// with. It would be read as if nothing were there.
+func whole(kept json.RawMessage, nothing Observation) error {
+	least, err := json.Marshal(nothing)
+	if err != nil {
+		return err
+	}
+	var has, needs map[string]json.RawMessage
+	if err := json.Unmarshal(kept, &has); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(least, &needs); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(needs)) {
+		if value, there := has[key]; !there || string(value) == "null" && string(needs[key]) != "null" {
+			return fmt.Errorf("it has no %q", key)
+		}
+	}
+	return nil
 }
 
 // Find returns the control of a name.
@@ -208,8 +234,10 @@ func Read(data []byte) (Estate, error) {
 		return Estate{}, fmt.Errorf("it is not a saved estate that can be read: %w; write it again with `portcullis plan --save`", err)
 	case f.Version != version:
 		return Estate{}, fmt.Errorf("it is of version %d, written by portcullis %s, and this one reads version %d; write it again with `portcullis plan --save`", f.Version, f.Tool, version)
-	case decoder.More():
+	case !errors.Is(decoder.Decode(new(json.RawMessage)), io.EOF): // More says no before a } as well
 		return Estate{}, errors.New("something follows after its end; write it again with `portcullis plan --save`")
+	case len(f.Parts) == 0:
+		return Estate{}, errors.New("it holds nothing that anybody saw; write it again with `portcullis plan --save`")
 	}
 	e := Estate{Tool: f.Tool, Policy: f.Policy}
 	for i, kept := range f.Parts {

@@ -3,6 +3,7 @@ package estate
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -175,6 +176,9 @@ func TestAFileThatIsCutOffIsRefused(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	e, _ := look(t, parse(t, everything), nil)
 	good := string(kept(t, e))
+	seen := func(is string) string {
+		return fmt.Sprintf(`{"format": "portcullis-estate", "version": 1, "parts": [{"account": "111122223333", "region": "eu-west-1", "control": "external-connections", "complete": true, "seen": %s}]}`, is)
+	}
 	other := func(change func(*Part)) string {
 		more := e
 		part := e.Parts[0]
@@ -190,9 +194,14 @@ func TestRefuses(t *testing.T) {
 		{"a list", `[]`, "it is not a saved estate that can be read"},
 		{"another version", strings.Replace(good, `"version": 1`, `"version": 2`, 1), "it is of version 2, written by portcullis test, and this one reads version 1"},
 		{"two estates", good + good, "something follows after its end"},
+		{"the end of something else", good + "} garbage", "something follows after its end"},
+		{"no parts", string(kept(t, Estate{Tool: "test"})), "it holds nothing that anybody saw"},
 		{"a control of tomorrow", strings.Replace(good, `"external-connections"`, `"internal-connections"`, 1), `a control "internal-connections"`},
 		{"what is no observation", strings.Replace(good, `"connected": [`, `"connected": 1, "x": [`, 1), "what external-connections saw, part 1, cannot be read"},
 		{"what was made whole by hand", strings.Replace(good, `"complete": true`, `"complete": false`, 1), "was changed after it was written"},
+		{"what was emptied", seen(`{}`), `what external-connections saw, part 1, cannot be read: it has no "connected"`},
+		{"what was taken away", seen(`null`), `cannot be read: it has no "connected"`},
+		{"a list that is none", seen(`{"connected": null, "downstream": [], "scope": {}, "unconnected": 4, "unread": []}`), `cannot be read: it has no "connected"`},
 		{"what was seen elsewhere", strings.Replace(good, `"region": "eu-west-1"`, `"region": "us-east-1"`, 1), "what external-connections saw, part 1, was changed after it was written"},
 		{"no account", strings.ReplaceAll(good, home, "11112222333\\u001b[31m"), `part 1 is of account "11112222333\x1b[31m" in Region "eu-west-1", which cannot be`},
 		{"no Region", strings.ReplaceAll(good, region, "eu-west\\n-1"), `part 1 is of account "111122223333" in Region "eu-west\n-1", which cannot be`},
@@ -316,4 +325,31 @@ func calls(c Conclusion) int {
 		return 1
 	}
 	return 0
+}
+
+// What is missing in a file would be read as nothing there.
+func TestNothingMayBeMissingOfWhatWasSeen(t *testing.T) {
+	e, _ := look(t, parse(t, everything), nil)
+	for i, part := range e.Parts {
+		var f struct {
+			Parts []struct{ Seen map[string]any }
+		}
+		if err := json.Unmarshal(kept(t, e), &f); err != nil {
+			t.Fatal(err)
+		}
+		for key := range f.Parts[i].Seen {
+			var all map[string]any
+			if err := json.Unmarshal(kept(t, e), &all); err != nil {
+				t.Fatal(err)
+			}
+			delete(all["parts"].([]any)[i].(map[string]any)["seen"].(map[string]any), key)
+			data, err := json.Marshal(all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Read(data); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("it has no %q", key)) {
+				t.Errorf("%s without %s: error %v", part.Control, key, err)
+			}
+		}
+	}
 }
