@@ -280,7 +280,7 @@ func (kept part) read(c Control) (Part, error) {
 	}
 	p := Part{Scope: kept.Scope, Control: kept.Control, Seen: seen}
 	if kept.At != nil {
-		p.At = *kept.At
+		p.At = kept.At.UTC()
 	}
 	return p, nil
 }

@@ -17,7 +17,8 @@ import (
 
 type plainTree Tree // without the methods
 
-// UnmarshalJSON reads a tree, and finds the children of its groups.
+// UnmarshalJSON reads a tree, and finds the children of its groups. Times are told in
+// UTC, however they are written.
 func (t *Tree) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, (*plainTree)(t)); err != nil {
 		return err
@@ -29,6 +30,8 @@ func (t *Tree) UnmarshalJSON(data []byte) error {
 		if _, ok := t.Groups[g.Parent]; g.Pattern != pattern || !ok && pattern != Root {
 			return fmt.Errorf("domain %s: group %q has the pattern %q and the parent %q", t.Domain.Name, pattern, g.Pattern, g.Parent)
 		}
+		g.Created = g.Created.UTC()
+		t.Groups[pattern] = g
 	}
 	t.Adopt()
 	return nil
