@@ -71,7 +71,7 @@ unknown, 1 the command could not do its work.`,
 	d.aws.add(c, regionsToLookAt)
 	c.Flags().StringVar(&d.stack, "stack", defaultStack, "`NAME` of the stack")
 	c.Flags().StringVar(&d.output, "output", "text", "`FORMAT`: text or json")
-	complete(c, "output", "text", "json")
+	completeOutput(c, "text", "json")
 	return c
 }
 

@@ -61,7 +61,7 @@ Exit status: 0 compliant, waived or not judged, 2 violation, 3 undetermined,
 	c.Flags().StringVar(&e.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
 	c.Flags().StringVar(&e.estate, "estate", "", "explain what this saved estate holds, a `FILE`, without AWS")
 	c.Flags().StringVar(&e.output, "output", "text", "`FORMAT`: text or json")
-	complete(c, "output", "text", "json")
+	completeOutput(c, "text", "json")
 	return c
 }
 

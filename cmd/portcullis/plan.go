@@ -67,14 +67,14 @@ unless there is nothing else.`,
 	c.Flags().StringVar(&p.save, "save", "", "keep what was seen in this `FILE`")
 	c.Flags().StringVar(&p.estate, "estate", "", "judge what this saved estate holds, a `FILE`, without AWS")
 	c.Flags().BoolVar(&p.all, "all", false, "list what is compliant, too")
-	complete(c, "output", "text", "json", "markdown")
+	completeOutput(c, "text", "json", "markdown")
 	return c
 }
 
-// complete has a shell offer the values of an option.
-func complete(c *cobra.Command, flag string, values ...string) {
+// completeOutput has a shell offer the formats of --output.
+func completeOutput(c *cobra.Command, values ...string) {
 	// The error would say that there is no such option, which TestEveryCommandExplainsItself would meet first.
-	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func controlNames() []string {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +15,7 @@ import (
 )
 
 func newPolicyTest() *cobra.Command {
-	var cases, estate, against string
+	var cases, estate, against, output string
 	var all bool
 	c := &cobra.Command{
 		Use:   "test [FILE]",
@@ -33,18 +35,25 @@ Exit status: 0 all cases pass, or nothing changes; 1 a case fails, or the comman
 could not do its work; 2 something changes.`,
 		Example: `  portcullis policy test
   portcullis policy test proposal.yaml --cases policy/policy_test.yaml
-  portcullis policy test proposal.yaml --estate estate.json --against policy/policy.yaml`,
+  portcullis policy test proposal.yaml --estate estate.json --against policy/policy.yaml
+  portcullis policy test proposal.yaml --estate estate.json --against policy/policy.yaml --output markdown > comment.md`,
 		Args: takes(0, 1, "one FILE at most", "name its cases with --cases, or the policy to compare with with --against"),
 		RunE: func(c *cobra.Command, args []string) error {
 			file := policyArgument(args)
 			if (estate == "") != (against == "") {
 				return misused(c, errors.New("--estate and --against belong together"))
 			}
+			if !slices.Contains([]string{"text", "json", "markdown"}, output) {
+				return misused(c, fmt.Errorf("there is no output %q; write text, json or markdown", output))
+			}
 			if estate != "" {
 				if cases != "" {
 					return misused(c, errors.New("--cases has no place beside --estate"))
 				}
-				return comparePolicies(c, file, against, estate)
+				return comparePolicies(c, file, against, estate, output)
+			}
+			if output != "text" {
+				return misused(c, errors.New("what comes of cases is told as text only; --output has a place beside --estate and --against"))
 			}
 			if cases == "" {
 				ending := filepath.Ext(file)
@@ -57,6 +66,8 @@ could not do its work; 2 something changes.`,
 	c.Flags().BoolVarP(&all, "verbose", "v", false, "list the cases that pass, too")
 	c.Flags().StringVar(&estate, "estate", "", "estate that plan --save kept, a `FILE`")
 	c.Flags().StringVar(&against, "against", "", "policy to compare with, a `FILE`")
+	c.Flags().StringVar(&output, "output", "text", "`FORMAT` of what would change: text, json or markdown")
+	completeOutput(c, "text", "json", "markdown")
 	return c
 }
 
@@ -82,7 +93,7 @@ func runCases(c *cobra.Command, file, cases string, all bool) error {
 	return nil
 }
 
-func comparePolicies(c *cobra.Command, file, against, estate string) error {
+func comparePolicies(c *cobra.Command, file, against, estate, output string) error {
 	before, err := readPolicy(c, against)
 	if err != nil {
 		return err
@@ -95,10 +106,21 @@ func comparePolicies(c *cobra.Command, file, against, estate string) error {
 	if err != nil {
 		return err
 	}
-	comparison := e.Compare(before, after)
+	comparison := present.Comparison{
+		Comparison: e.Compare(before, after), At: e.At(),
+		OldFile: against, OldHash: before.Hash, NewFile: file, NewHash: after.Hash,
+	}
 	out := c.OutOrStdout()
-	if err := present.Changes(out, e, comparison, present.Coloured(out)); err != nil {
-		return err
+	switch output {
+	case "json":
+		err = comparison.JSON(out)
+	case "markdown":
+		err = comparison.Markdown(out)
+	default:
+		err = comparison.Text(out, present.Coloured(out))
+	}
+	if err != nil {
+		return fmt.Errorf("printing the changes: %w", err)
 	}
 	if len(comparison.Changes) > 0 {
 		return exit(exitViolations)

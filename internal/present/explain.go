@@ -353,11 +353,8 @@ func (e Explained) JSON(w io.Writer) error {
 		d.Verdict = &e.Verdict
 	}
 	for _, f := range e.Findings {
-		out := explainedFinding{documentFinding{Finding: f.Finding}, append([]control.Trial{}, f.Trials...)}
-		if f.Action != nil {
-			out.Action = &documentAction{Call: f.Action.Call, Undo: f.Action.Undo, Withheld: f.Withheld}
-		}
-		d.Findings = append(d.Findings, out)
+		finding := documented(Finding{Finding: f.Finding, Action: f.Action, Withheld: f.Withheld})
+		d.Findings = append(d.Findings, explainedFinding{finding, append([]control.Trial{}, f.Trials...)})
 	}
 	if r := e.Repository; r != nil {
 		d.Repo = &explainedRepository{r.Upstreams, r.Registries, r.Numbered, append([]externalconn.Drawing{}, r.Downstream...), r.Whole}

@@ -68,11 +68,7 @@ func (r Result) JSON(w io.Writer) error {
 			out.At = &p.At
 		}
 		for _, f := range p.Shown {
-			shown := documentFinding{Finding: f.Finding}
-			if f.Action != nil {
-				shown.Action = &documentAction{Call: f.Action.Call, Undo: f.Action.Undo, Withheld: f.Withheld}
-			}
-			out.Findings = append(out.Findings, shown)
+			out.Findings = append(out.Findings, documented(f))
 		}
 		d.Parts = append(d.Parts, out)
 	}
@@ -80,4 +76,12 @@ func (r Result) JSON(w io.Writer) error {
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(d)
+}
+
+func documented(f Finding) documentFinding {
+	out := documentFinding{Finding: f.Finding}
+	if f.Action != nil {
+		out.Action = &documentAction{Call: f.Action.Call, Undo: f.Action.Undo, Withheld: f.Withheld}
+	}
+	return out
 }
