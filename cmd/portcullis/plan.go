@@ -62,7 +62,7 @@ unless there is nothing else.`,
 	}
 	p.aws.add(c, regionsToLookAt)
 	c.Flags().StringVar(&p.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
-	c.Flags().StringArrayVar(&p.only, "only", nil, "show only what this `PATTERN` matches: an ARN, a name such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
+	c.Flags().StringArrayVar(&p.only, "only", nil, "show only what this `PATTERN` matches: an ARN, a name as it is shown, such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
 	c.Flags().StringVar(&p.output, "output", "text", "`FORMAT`: text, json or markdown")
 	c.Flags().StringVar(&p.save, "save", "", "keep what was seen in this `FILE`")
 	c.Flags().StringVar(&p.estate, "estate", "", "judge what this saved estate holds, a `FILE`, without AWS")

@@ -69,7 +69,7 @@ was not agreed to or was interrupted.`,
 	}
 	u.aws.add(c, "a Region: restore only what is there; may be given several times (default all Regions in the files)")
 	c.Flags().StringVar(&u.policy, "policy", defaultPolicy, "policy that is in force, a `FILE`, to see what it makes of what is restored")
-	c.Flags().StringArrayVar(&u.only, "only", nil, "restore only what this `PATTERN` matches: an ARN, a name such as corp/npm-store or a connection; * and ? are wildcards; may be given several times")
+	c.Flags().StringArrayVar(&u.only, "only", nil, "restore only what this `PATTERN` matches: an ARN, a name as it is shown, such as corp/npm-store or a connection; * and ? are wildcards; may be given several times")
 	c.Flags().StringSliceVar(&u.ids, "id", nil, "restore only the outcome of this `ID`; may be given several times")
 	c.Flags().StringVar(&u.record, "record", "", "`FILE` for what is done, which must not be there yet (default portcullis-undo-TIME.jsonl)")
 	c.Flags().BoolVar(&u.yes, "yes", false, "do not ask")
@@ -176,7 +176,7 @@ func (u *undoCommand) read(c *cobra.Command, files []string) (present.Undo, erro
 	left := map[control.Status]int{}
 	var done []undo.Outcome
 	for _, o := range settled {
-		f := control.Finding{Resource: o.Resource, Subject: o.Subject}
+		f := control.Finding{Account: o.Account, Resource: o.Resource, Subject: o.Subject}
 		switch was, _ := o.Done(); {
 		case len(u.ids) > 0 && !slices.Contains(u.ids, o.ID),
 			len(only) > 0 && !slices.ContainsFunc(only, func(p present.Pattern) bool { return p.Matches(f) }),

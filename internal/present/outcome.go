@@ -10,7 +10,7 @@ import (
 
 // About is what a person calls that which an action is about.
 func About(a control.Action) string {
-	what := Name(control.Finding{Resource: a.Resource})
+	what := Name(control.Finding{Account: a.Account, Resource: a.Resource})
 	if a.Subject != "" {
 		what += "  " + a.Subject
 	}

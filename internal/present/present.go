@@ -92,18 +92,29 @@ func aboutMany(f control.Finding) bool {
 		(strings.HasSuffix(f.Resource, "/*") || strings.Contains(f.Resource, ":domain/"))
 }
 
-// Name is what a person calls the resource: the ARN from the name on, in which AWS
-// encodes the characters of patterns.
+// Name is what a person calls the resource: its name and, where it is CodeArtifact's and
+// in a domain of another account than the one looked at, the account before it, as two
+// accounts may have domains and repositories of one name.
 func Name(f control.Finding) string {
-	parts := strings.SplitN(f.Resource, ":", 6)
+	service, owner, name := split(f.Resource)
+	if service != "codeartifact" || owner == f.Account {
+		return name
+	}
+	return owner + "/" + name
+}
+
+// split takes out of an ARN the service, the account, and the name, in which AWS encodes
+// the characters of patterns. What is no ARN is a name.
+func split(resource string) (service, owner, name string) {
+	parts := strings.SplitN(resource, ":", 6)
 	_, name, ok := strings.Cut(parts[len(parts)-1], "/")
-	if !ok {
-		return f.Resource
+	if len(parts) < 6 || !ok {
+		return "", "", resource
 	}
 	if decoded, err := url.PathUnescape(name); err == nil {
 		name = decoded
 	}
-	return name
+	return parts[2], parts[4], name
 }
 
 // Pattern chooses findings.
@@ -131,9 +142,12 @@ func ParsePattern(s string) (Pattern, error) {
 }
 
 // Matches tells whether the pattern matches the ARN of a finding's resource, its
-// name, or what about it the finding is, such as a connection or a package.
+// name, its name behind the account that owns it, or what about it the finding is, such
+// as a connection or a package. A name by itself is never one of another account's.
 func (p Pattern) Matches(f control.Finding) bool {
-	return p.re.MatchString(f.Resource) || p.re.MatchString(Name(f)) || f.Subject != "" && p.re.MatchString(f.Subject)
+	_, owner, name := split(f.Resource)
+	return p.re.MatchString(f.Resource) || p.re.MatchString(Name(f)) || owner != "" && p.re.MatchString(owner+"/"+name) ||
+		f.Subject != "" && p.re.MatchString(f.Subject)
 }
 
 // Result is everything that a plan shows.

@@ -12,7 +12,7 @@ import (
 )
 
 func finding(resource, subject string, v control.Verdict) control.Finding {
-	return control.Finding{ID: control.FindingID("c", resource, subject), Control: "c", Resource: resource, Subject: subject, Verdict: v, Reason: "a reason"}
+	return control.Finding{ID: control.FindingID("c", resource, subject), Control: "c", Account: "111122223333", Resource: resource, Subject: subject, Verdict: v, Reason: "a reason"}
 }
 
 const arn = "arn:aws:codeartifact:eu-west-1:111122223333:"
@@ -20,6 +20,8 @@ const arn = "arn:aws:codeartifact:eu-west-1:111122223333:"
 func TestAPatternMatches(t *testing.T) {
 	repository := finding(arn+"repository/corp/npm-store", "public:npmjs", control.Violation)
 	group := finding(arn+"package-group/corp/npm/acme/%2a", "", control.Violation)
+	foreign := finding("arn:aws:codeartifact:eu-west-1:999999999999:repository/corp/npm-store", "public:npmjs", control.Violation)
+	connection := finding("arn:aws:proton:eu-west-1:222222222222:environment-account-connection/an-id", "", control.Violation)
 	for _, test := range []struct {
 		pattern string
 		of      control.Finding
@@ -39,6 +41,15 @@ func TestAPatternMatches(t *testing.T) {
 		{"corp/npm/acme/*", group, true},
 		{"corp/npm/acme/%2a", group, false},
 		{"", repository, false},
+		{"corp/npm-store", foreign, false},
+		{"corp/*", foreign, false},
+		{"999999999999/corp/npm-store", foreign, true},
+		{"999999999999/corp/npm-store", repository, false},
+		{"111122223333/corp/npm-store", repository, true},
+		{"111122223333/corp/npm-store", foreign, false},
+		{"*/npm-store", foreign, true},
+		{"public:npmjs", foreign, true},
+		{"an-id", connection, true},
 		{"corp/[n]pm-store", repository, false},
 		{`corp/npm-store|x`, repository, false},
 	} {

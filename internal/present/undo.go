@@ -101,7 +101,7 @@ func (u Undo) Text(w io.Writer, colour bool) error {
 
 // entry writes what an outcome is about, and what it was.
 func (u Undo) entry(b *strings.Builder, o undo.Outcome, word string, verdict control.Verdict, colour bool) {
-	what := About(control.Action{Resource: o.Resource, Subject: o.Subject})
+	what := About(control.Action{Account: o.Account, Resource: o.Resource, Subject: o.Subject})
 	fmt.Fprintf(b, "  %s  %s\n", paint(colour, verdict, fmt.Sprintf("%-9s", word)), Plain(what))
 	when := ""
 	if !o.At.IsZero() {
