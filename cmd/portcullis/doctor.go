@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -78,9 +77,6 @@ unknown, 1 the command could not do its work.`,
 func (d *doctorCommand) run(c *cobra.Command) error {
 	if !slices.Contains([]string{"text", "json"}, d.output) {
 		return misused(c, fmt.Errorf("there is no output %q; write text or json", d.output))
-	}
-	if d.stack == "" {
-		return misused(c, errors.New("--stack is empty; name the stack"))
 	}
 	ctx := awsio.WithBudget(awsio.ByHand(c.Context()), doctorTime)
 	progress := present.NewProgress(c.ErrOrStderr())

@@ -23,6 +23,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"portcullis/internal/present"
 	"portcullis/shared/policy"
@@ -100,7 +101,8 @@ help of each command says.`,
 	root.SetVersionTemplate("portcullis {{.Version}}\n")
 	root.AddCommand(newPlan(), newApply(), newUndo(), newExplain(), newDoctor(), newPolicy(), newCompletion())
 	for _, c := range everyCommand(root) {
-		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misused(c, err) })
+		c.SetFlagErrorFunc(misunderstood)
+		c.Flags().VisitAll(filled)
 		if check := c.Args; check != nil {
 			c.Args = func(c *cobra.Command, args []string) error { return misused(c, check(c, args)) }
 		}
@@ -144,6 +146,40 @@ func misused(c *cobra.Command, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%w; `%s --help` shows how it is used", err, c.CommandPath())
+}
+
+// fill is the value of an option that may not be empty. A shell makes an empty one of a
+// variable that is not set, and it would mean that the option is not given: other
+// credentials and Regions than were meant.
+type fill struct{ pflag.Value }
+
+var errEmpty = errors.New("it is empty")
+
+func (f fill) Set(s string) error {
+	if s == "" {
+		return errEmpty
+	}
+	return f.Value.Set(s)
+}
+
+// filled holds an option to a value that is not empty.
+func filled(f *pflag.Flag) {
+	if f.Value.Type() == "bool" {
+		return
+	}
+	if f.DefValue == "[]" {
+		f.DefValue = "" // the help would show what no person wrote
+	}
+	f.Value = fill{f.Value}
+}
+
+// misunderstood is the error of options that were not understood.
+func misunderstood(c *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.Is(err, errEmpty) && errors.As(err, &invalid) {
+		err = fmt.Errorf("--%s is empty; give it a value, or leave it out", invalid.GetFlag().Name)
+	}
+	return misused(c, err)
 }
 
 // group has a command that only holds others show its help, which is an error
