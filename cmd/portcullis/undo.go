@@ -174,18 +174,24 @@ func (u *undoCommand) read(c *cobra.Command, files []string) (present.Undo, erro
 		}
 	}
 	left := map[control.Status]int{}
+	var chosen []control.Finding // what the outcomes are about that are asked for
 	var done []undo.Outcome
 	for _, o := range settled {
-		f := control.Finding{Account: o.Account, Resource: o.Resource, Subject: o.Subject}
-		switch was, _ := o.Done(); {
-		case len(u.ids) > 0 && !slices.Contains(u.ids, o.ID),
-			len(only) > 0 && !slices.ContainsFunc(only, func(p present.Pattern) bool { return p.Matches(f) }),
-			len(u.aws.options.Regions) > 0 && !slices.Contains(u.aws.options.Regions, o.Region):
-		case was:
+		f := control.Finding{ID: o.ID, Account: o.Account, Region: o.Region, Resource: o.Resource, Subject: o.Subject}
+		if len(u.ids) > 0 && !slices.Contains(u.ids, o.ID) ||
+			len(only) > 0 && !slices.ContainsFunc(only, func(p present.Pattern) bool { return p.Matches(f) }) ||
+			len(u.aws.options.Regions) > 0 && !slices.Contains(u.aws.options.Regions, o.Region) {
+			continue
+		}
+		chosen = append(chosen, f)
+		if was, _ := o.Done(); was {
 			done = append(done, o)
-		default:
+		} else {
 			left[o.Status]++
 		}
+	}
+	if idle := u.idle(chosen, only); len(chosen) > 0 && idle != nil {
+		return present.Undo{}, fmt.Errorf("no outcome in the files is what %s asks for, so nothing was changed; mend it, or leave it out", strings.Join(idle, " or "))
 	}
 	if len(done) == 0 {
 		return present.Undo{}, nothingDone(left)
@@ -209,6 +215,26 @@ func (u *undoCommand) read(c *cobra.Command, files []string) (present.Undo, erro
 	}
 	u.aws.options.Regions = regions
 	return view, nil
+}
+
+// idle returns the options that choose nothing beside the others: whoever mistyped one is
+// not to be told that all is as it was.
+func (u *undoCommand) idle(chosen []control.Finding, only []present.Pattern) []string {
+	var list []string
+	for _, p := range present.Unmatched(chosen, only) {
+		list = append(list, fmt.Sprintf("--only '%s'", p))
+	}
+	for _, id := range u.ids {
+		if !slices.ContainsFunc(chosen, func(f control.Finding) bool { return f.ID == id }) {
+			list = append(list, "--id "+id)
+		}
+	}
+	for _, region := range u.aws.options.Regions {
+		if !slices.ContainsFunc(chosen, func(f control.Finding) bool { return f.Region == region }) {
+			list = append(list, "--region "+region)
+		}
+	}
+	return list
 }
 
 func named(file string) string {
