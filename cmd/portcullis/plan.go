@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -43,8 +41,8 @@ would do about it. It reads and cannot write. Without a CONTROL it is all of the
 Credentials and Regions are found as the AWS CLI finds them. What is judged is
 always read to the end; --only chooses what is shown of it and what the exit
 status is about. --save keeps what was seen, so that a changed policy can be
-tried on it without AWS. --estate judges what was kept so, as of then and without
-AWS.
+tried on it without AWS; it replaces no file but one of its own. --estate judges
+what was kept so, as of then and without AWS.
 
 Exit status: 0 compliant, 2 violations, 3 nothing worse than undetermined,
 1 the command could not do its work. That AWS Proton is gone does not count,
@@ -312,53 +310,4 @@ func choose(c *cobra.Command, p *policy.Policy, file string, names []string) (ch
 		return nil, nil, fmt.Errorf("%s has no section for any control, so there is nothing to judge by; add external_connections", file)
 	}
 	return chosen, left, nil
-}
-
-// keeper writes a file only when all of it is there: what was under its name stays
-// until then. That it can be written is found out before anything is read.
-type keeper struct {
-	path string
-	file *os.File
-}
-
-func newKeeper(path string) (*keeper, error) {
-	if path == "" {
-		return &keeper{}, nil
-	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("--save %s: it is a folder; name a file", path)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".portcullis-*")
-	if err != nil {
-		var cause *fs.PathError
-		if errors.As(err, &cause) {
-			err = cause.Err // without the name of a file that nobody asked for
-		}
-		return nil, fmt.Errorf("--save %s: %w; name a file in a folder that can be written to", path, err)
-	}
-	return &keeper{path, f}, nil
-}
-
-func (k *keeper) keep(e estate.Estate) error {
-	if k.file == nil {
-		return nil
-	}
-	err := e.Write(k.file)
-	if err == nil {
-		err = k.file.Sync()
-	}
-	if err == nil {
-		err = os.Rename(k.file.Name(), k.path)
-	}
-	if err != nil {
-		return fmt.Errorf("--save %s: %w", k.path, err)
-	}
-	return nil
-}
-
-func (k *keeper) discard() {
-	if k.file != nil {
-		_ = k.file.Close()
-		_ = os.Remove(k.file.Name()) // it has another name by now, if it was kept
-	}
 }

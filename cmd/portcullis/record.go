@@ -48,10 +48,7 @@ func newRecord(command, path string) (*record, error) {
 		err = syncFolder(path)
 	}
 	if err != nil {
-		var cause *fs.PathError
-		if errors.As(err, &cause) {
-			err = cause.Err
-		}
+		err = withoutPath(err)
 		return nil, fmt.Errorf("the record %s cannot be written: %w; nothing is changed without one, so name a file with --record in a folder that can be written to", path, err)
 	}
 	return &record{path: path, run: run, file: f}, nil
