@@ -7,17 +7,16 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/term"
+
 	"portcullis/shared/control"
 )
 
-// IsTerminal tells whether a stream is a terminal, as far as the system says.
+// IsTerminal tells whether a stream is a terminal, as far as the system says. There are
+// other devices that are none, such as /dev/null.
 func IsTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file's number is a small one
 }
 
 // Coloured tells whether what goes to a stream may have colours: only where a
