@@ -37,7 +37,7 @@ type byHand struct{}
 func nextStepByHand(c Class) string {
 	switch c {
 	case Denied:
-		return "these credentials lack the right; template.yaml lists what the control reads, and a service control policy or resource policy may deny it, too"
+		return "these credentials lack the right; docs/cli.md lists those that each command needs, and a service control policy or resource policy may deny it, too"
 	case Credentials:
 		return "sign in again, and see that it is the right profile"
 	case Throttled:
