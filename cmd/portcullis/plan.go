@@ -283,8 +283,8 @@ func loadPolicy(c *cobra.Command, file string) (*policy.Policy, error) {
 	return p, nil
 }
 
-// choose returns the controls that were asked for, or all that the policy speaks of;
-// and the names of those that are left out because it does not.
+// choose returns the controls that were asked for, each once, or all that the policy
+// speaks of; and the names of those that are left out because it does not.
 func choose(c *cobra.Command, p *policy.Policy, file string, names []string) (chosen []estate.Control, left []string, err error) {
 	for _, name := range names {
 		found, ok := estate.Find(name)
@@ -294,7 +294,9 @@ func choose(c *cobra.Command, p *policy.Policy, file string, names []string) (ch
 		if !found.Has(p) {
 			return nil, nil, fmt.Errorf("%s has no section %s, so %s has nothing to judge by; add it", file, found.Section, name)
 		}
-		chosen = append(chosen, found)
+		if !slices.ContainsFunc(chosen, func(other estate.Control) bool { return other.Name == name }) {
+			chosen = append(chosen, found)
+		}
 	}
 	if len(names) > 0 {
 		return chosen, nil, nil
