@@ -48,7 +48,11 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	root.SetErr(errs)
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
+	untold := helping(root)
 	err := root.ExecuteContext(ctx)
+	if failed := untold(); err == nil && failed != nil {
+		err = fmt.Errorf("printing the help: %w", failed)
+	}
 	var status exit
 	var problems policy.Problems
 	switch {
@@ -100,6 +104,7 @@ help of each command says.`,
 	}
 	root.SetVersionTemplate("portcullis {{.Version}}\n")
 	root.AddCommand(newPlan(), newApply(), newUndo(), newExplain(), newDoctor(), newPolicy(), newCompletion())
+	root.SetHelpCommand(newHelp())
 	for _, c := range everyCommand(root) {
 		c.SetFlagErrorFunc(misunderstood)
 		c.Flags().VisitAll(filled)
