@@ -11,7 +11,8 @@ func newCompletion() *cobra.Command {
 		Use:   "completion SHELL",
 		Short: "Print what makes a shell complete commands and options",
 		Long: `Print the script with which bash, zsh, fish or powershell completes the commands
-and options of portcullis.`,
+and options of portcullis. That of bash calls functions of the package
+bash-completion, which has to be installed and loaded.`,
 		Example: `  source <(portcullis completion bash)
   portcullis completion zsh > "${fpath[1]}/_portcullis"
   portcullis completion fish > ~/.config/fish/completions/portcullis.fish`,
