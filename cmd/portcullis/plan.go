@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -200,9 +201,10 @@ func look(ctx context.Context, progress present.Progress, login *signin.Login, c
 	for _, region := range login.Regions {
 		way := login.AWS(region, control.Monitor) // reads only, whatever is asked of it
 		for _, control := range controls {
-			progress.Say("looking: %s in account %s, %s", control.Name, login.Account, region)
-			part, plan, err := control.Look(ctx, way, way.Home(), rules)
-			progress.Done()
+			var answers atomic.Int64
+			stop := progress.Count(&answers, "answers", "looking: %s in account %s, %s", control.Name, login.Account, region)
+			part, plan, err := control.Look(awsio.Counting(ctx, &answers), way, way.Home(), rules)
+			stop()
 			if err = interrupted(ctx, err); err != nil {
 				return nil, err
 			}

@@ -5,6 +5,9 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 	"unicode"
 
 	"golang.org/x/term"
@@ -65,8 +68,59 @@ func NewProgress(w io.Writer) Progress {
 // Say writes the line anew.
 func (p Progress) Say(format string, args ...any) {
 	if p.show {
-		fmt.Fprintf(p.w, "\r\x1b[K%s", Plain(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(p.w, "\r\x1b[K%s", fit(Plain(fmt.Sprintf(format, args...)), p.width()))
 	}
+}
+
+// Count writes a line with a number behind it, and anew as the number grows, until it is
+// stopped. Then the line is gone.
+func (p Progress) Count(n *atomic.Int64, of, format string, args ...any) (stop func()) {
+	line := fmt.Sprintf(format, args...)
+	p.Say("%s", line)
+	if !p.show {
+		return p.Done
+	}
+	var saying sync.WaitGroup
+	stopped := make(chan struct{})
+	saying.Go(func() {
+		tick := time.NewTicker(countTime)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				p.Say("%s (%d %s)", line, n.Load(), of)
+			case <-stopped:
+				return
+			}
+		}
+	})
+	return func() {
+		close(stopped)
+		saying.Wait()
+		p.Done()
+	}
+}
+
+// countTime is how long a number stays that a person reads.
+const countTime = 250 * time.Millisecond
+
+// width is how many columns the terminal has at this moment; 0 where it does not say.
+func (p Progress) width() int {
+	if f, ok := p.w.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil { //nolint:gosec // a file's number is a small one
+			return columns
+		}
+	}
+	return 0
+}
+
+// fit cuts a line to what a terminal shows in one row: what goes on in the next one
+// would stay when the line is written anew.
+func fit(line string, width int) string {
+	if r := []rune(line); width > 0 && len(r) >= width {
+		return string(r[:width-1])
+	}
+	return line
 }
 
 // Tell writes a line that stays, in the place of this one, to any stream.

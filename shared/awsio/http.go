@@ -80,6 +80,7 @@ func (c httpClient) Do(req *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Host, err)
 	}
+	count(ctx)
 	resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxBody, cancel: cancel}
 	return resp, nil
 }

@@ -3,6 +3,7 @@ package awsio
 import (
 	"context"
 	"net"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -32,6 +33,20 @@ func ForPerson(credentials aws.CredentialsProvider, home control.Scope, endpoint
 func ByHand(ctx context.Context) context.Context { return context.WithValue(ctx, byHand{}, true) }
 
 type byHand struct{}
+
+// Counting returns a context in which every answer of AWS adds one to n, whatever it
+// says, for somebody who waits.
+func Counting(ctx context.Context, n *atomic.Int64) context.Context {
+	return context.WithValue(ctx, counting{}, n)
+}
+
+type counting struct{}
+
+func count(ctx context.Context) {
+	if n, waits := ctx.Value(counting{}).(*atomic.Int64); waits {
+		n.Add(1)
+	}
+}
 
 // nextStepByHand is what a person can do about a class of failure.
 func nextStepByHand(c Class) string {

@@ -3,7 +3,9 @@ package awsio
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -58,5 +60,23 @@ func TestAPersonIsToldWhatAPersonCanDo(t *testing.T) {
 		if next := nextStepByHand(c); next == "" || strings.Contains(next, "function") || strings.Contains(next, "sweep") {
 			t.Errorf("%s: %q", c, next)
 		}
+	}
+}
+
+// Somebody who waits is shown that AWS answers, be it with a page or with an error.
+func TestAnswersAreCounted(t *testing.T) {
+	var n atomic.Int64
+	aws := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if n.Load() == 0 {
+			answer(500, `{"message":"no"}`)(w, r)
+			return
+		}
+		answer(200, repository)(w, r)
+	})
+	if err := describe(Counting(t.Context(), &n), aws.session(t, control.Monitor).Reads); err != nil {
+		t.Fatal(err)
+	}
+	if n.Load() != 2 {
+		t.Errorf("%d answers were counted, want 2", n.Load())
 	}
 }
