@@ -120,7 +120,7 @@ func split(resource string) (service, owner, name string) {
 // Pattern chooses findings.
 type Pattern struct {
 	written string
-	re      *regexp.Regexp
+	re      *regexp.Regexp // nil where it is the ID of a finding
 }
 
 // String is the pattern as it was written.
@@ -141,10 +141,16 @@ func ParsePattern(s string) (Pattern, error) {
 	return Pattern{s, re}, nil
 }
 
+// ByID is the pattern that one finding alone matches, in every run.
+func ByID(id string) Pattern { return Pattern{written: id} }
+
 // Matches tells whether the pattern matches the ARN of a finding's resource, its
 // name, its name behind the account that owns it, or what about it the finding is, such
 // as a connection or a package. A name by itself is never one of another account's.
 func (p Pattern) Matches(f control.Finding) bool {
+	if p.re == nil {
+		return f.ID == p.written
+	}
 	_, owner, name := split(f.Resource)
 	return p.re.MatchString(f.Resource) || p.re.MatchString(Name(f)) || owner != "" && p.re.MatchString(owner+"/"+name) ||
 		f.Subject != "" && p.re.MatchString(f.Subject)
