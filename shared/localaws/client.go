@@ -14,9 +14,11 @@ import (
 // https://github.com/aws/aws-sdk-go-v2/issues/2737
 type Client struct{ http http.Client }
 
-// Client returns a client with connections of its own, which end with the World.
+// Client returns a client with connections of its own, which end with the World. It asks no proxy, whatever the environment
+// says: all that it may reach is on this machine.
 func (w *World) Client() *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil
 	w.OnClose(transport.CloseIdleConnections)
 	return &Client{http.Client{Transport: transport}}
 }
