@@ -5,6 +5,10 @@ set -eu
 template=$1
 tools=$(dirname "$0")
 
+# Both look at these, and what somebody's shell is set up for says nothing about a template.
+unset AWS_PROFILE AWS_CONFIG_FILE AWS_ENDPOINT_URL AWS_CA_BUNDLE
+export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
+
 if ! command -v cfn-lint >/dev/null; then
 	echo "SKIPPED: $template was not checked with AWS's linters. To have them: pip install cfn-lint boto3" >&2
 	exit 0
