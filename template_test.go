@@ -543,7 +543,7 @@ func sleepWhenOff(p project, c *complaints) {
 	for _, s := range p.stacks {
 		on := slices.ContainsFunc(controls(), func(k deployed) bool { return k.in(s) != "off" })
 		c.equal(fmt.Sprintf("state of PlannerSchedule where something is on: %v", on), s.Get("PlannerSchedule", "State"), map[bool]string{true: "ENABLED", false: "DISABLED"}[on])
-		for _, name := range []string{"RoundNotPlanned", "RoundUnfinished"} {
+		for _, name := range []string{"RoundNotPlanned", "RoundNotLogged", "RoundUnfinished"} {
 			c.equal(fmt.Sprintf("existence of %s where something is on: %v", name, on), s.Resources[name].Kind != "", on)
 		}
 		for _, k := range controls() {
@@ -796,7 +796,7 @@ func periodsAgree(p project, c *complaints) {
 			c.addf("%s: %v", every, err)
 		}
 		c.equal("SWEEP_SECONDS for "+every, s.Get("Planner", "Environment", "Variables", "SWEEP_SECONDS"), int(period.Seconds()))
-		alarms := []string{"RoundNotPlanned", "RoundUnfinished"}
+		alarms := []string{"RoundNotPlanned", "RoundNotLogged", "RoundUnfinished"}
 		for _, k := range controls() {
 			alarms = append(alarms, k.prefix+"Undetermined", k.prefix+"Incomplete")
 			if k.told && k.writes() {
@@ -995,6 +995,8 @@ func alarmsExist(p project, c *complaints) {
 		"PlannerErrors":     "AWS/Lambda Errors of FunctionName <Planner>: " + any0,
 		"PlannerLost":       "AWS/Lambda DestinationDeliveryFailures of FunctionName <Planner>: " + any0,
 		"RoundNotPlanned":   "Portcullis RoundPlanned of Control planner: Maximum LessThanThreshold 1, 2 times 3600 s; missing data breaching",
+		// Not breaching: the first run of a stack counts 0, and the one before it nothing.
+		"RoundNotLogged": "Portcullis RoundsFound of Control planner: Maximum LessThanThreshold 1, 2 times 3600 s; missing data ignore",
 	}
 	var unfinished []string
 	for _, metric := range []string{"Missing", "Unfinished"} {
@@ -1157,6 +1159,7 @@ func metricsExist(p project, c *complaints) {
 		{"AWS/Lambda", "Errors", "FunctionName", "<Planner>"}:                                      true,
 
 		{report.Namespace, "RoundPlanned", "Control", plannerFolder}: true,
+		{report.Namespace, "RoundsFound", "Control", plannerFolder}:  true,
 	}
 	for _, k := range controls() {
 		names, err := written(k)

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"portcullis/internal/endtoend"
+	"portcullis/internal/hub"
 	"portcullis/shared/control"
 	"portcullis/shared/localaws"
 	"portcullis/shared/localaws/codeartifact"
@@ -560,6 +561,36 @@ func TestARoundIsNotToldFromAPartOfItsEvents(t *testing.T) {
 				t.Errorf("the round before: %+v", before)
 			}
 		})
+	}
+}
+
+// A log that nothing comes into reads like one without rounds, so the planner counts
+// those that it finds.
+func TestALogThatNothingComesIntoRings(t *testing.T) {
+	o := newOrg(t, "monitor", nil)
+	o.round()
+	found := func() (list []int) {
+		o.Functions["planner"].Mark()
+		o.round()
+		for _, line := range o.Functions["planner"].Logs() {
+			if m := decode[struct {
+				Control     string
+				RoundsFound *int
+			}](t, json.RawMessage(line)); m.RoundsFound != nil && m.Control == round.Name {
+				list = append(list, *m.RoundsFound)
+			}
+		}
+		return list
+	}
+	if got := found(); len(got) != 1 || got[0] < 1 {
+		t.Errorf("found %v rounds, and there was one", got)
+	}
+	o.Logs.RemoveGroup(home, region, hub.EventsLog)
+	o.Logs.AddGroup(home, region, hub.EventsLog) // the rule does not know it
+	for range 2 {
+		if diff := cmp.Diff([]int{0}, found()); diff != "" {
+			t.Errorf("rounds found in a log without any (-want +got):\n%s", diff)
+		}
 	}
 }
 

@@ -347,8 +347,8 @@ func judgeRounds(f Facts) []Check {
 		case r.Over == nil && r.Planned != nil:
 			return finding{Unknown, "one was asked for at " + clock(*r.Planned) + "; what became of it is told by the next one after it is over", "ask again later"}
 		case r.Over == nil:
-			return failed("look at the schedule, the log of the planner (PlannerLogName among the outputs of the stack) and the failure queue; ask for one by hand (make round)",
-				"none was asked for since %s", clock(r.Since))
+			return failed("look at the schedule, the rule EventsToLog, the log of the planner (PlannerLogName among the outputs of the stack) and the failure queue; ask for one by hand (make round)",
+				"none is in the log of events since %s", clock(r.Since))
 		case r.Over.Unknown != "":
 			return failed("see that this account may list those of the organization (docs/organization.md)", "%s", r.Over.Unknown)
 		}

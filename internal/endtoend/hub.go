@@ -34,6 +34,7 @@ type Hub struct {
 	Proton        *proton.Service
 	Events        *eventbridge.Service
 	Organizations *organizations.Service
+	Logs          *logs.Service
 	Functions     map[string]*lambda.Running
 
 	policy string
@@ -50,7 +51,7 @@ func NewHub(t *testing.T, policy string) *Hub {
 	witness.Watch(t, world)
 	h := &Hub{
 		T: t, World: world, Artifact: codeartifact.New(world), Events: eventbridge.New(world),
-		Organizations: organizations.New(world), Functions: map[string]*lambda.Running{},
+		Organizations: organizations.New(world), Logs: logs.New(world), Functions: map[string]*lambda.Running{},
 		policy: filepath.Join(t.TempDir(), "policy.yaml"),
 	}
 	h.Proton = proton.New(world, h.Events)
@@ -58,7 +59,7 @@ func NewHub(t *testing.T, policy string) *Hub {
 	if err := os.WriteFile(h.policy, []byte(policy), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h.Hub, err = hub.New(hub.Services{World: world, Events: h.Events, STS: sts.New(world), Logs: logs.New(world)}, Home, Region, root())
+	h.Hub, err = hub.New(hub.Services{World: world, Events: h.Events, STS: sts.New(world), Logs: h.Logs}, Home, Region, root())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,6 +69,17 @@ func (p past) overdue(now time.Time) []Planned {
 	return list
 }
 
+// since counts the rounds that were planned from a time on.
+func (p past) since(t time.Time) int {
+	n := 0
+	for _, r := range p.planned {
+		if r.At != nil && !r.At.Before(t) {
+			n++
+		}
+	}
+	return n
+}
+
 // pattern finds events of these detail-types among everything that is reported, and
 // lets some others through.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html

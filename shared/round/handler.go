@@ -130,7 +130,9 @@ func (h *Handler) gather(ctx context.Context, run *report.Run, api Log, now time
 		_, reason := awsio.Failure(ctx, "what became of earlier rounds could not be read", err)
 		return errors.New(reason)
 	}
-	var failed []error
+	// A log that nothing comes into reads like one without rounds. But the run before
+	// this one planned one, and an alarm rings where none is found again and again.
+	failed := []error{run.Metrics(Name, []report.Value{{Name: "RoundsFound", Count: p.since(now.Add(-h.every - Longest))}})}
 	for _, planned := range p.overdue(now) {
 		s := PutTogether(planned, p.runs)
 		s.At = &now

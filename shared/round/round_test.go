@@ -242,6 +242,9 @@ func TestTheLogTellsOfEarlierRounds(t *testing.T) {
 			}
 		})
 	}
+	if n := (past{planned: []Planned{{}, {At: new(now.Add(-time.Second))}, {At: &now}, {At: new(now.Add(time.Second))}}}).since(now); n != 2 {
+		t.Errorf("%d rounds were planned since then, not 2", n)
+	}
 	if list := (past{planned: []Planned{{Round: "a"}}}).overdue(now); list != nil {
 		t.Errorf("a round planned at no time is over: %v", list)
 	}
