@@ -95,7 +95,8 @@ func pattern(detailTypes []string) string {
 // time on. What in it is not ours
 // is passed over; what is ours and cannot be read is an error.
 func read(ctx context.Context, api Log, group, account string, from time.Time, detailTypes ...string) (past, error) {
-	lines, err := awsio.ReadAll(ctx, "reading the events of earlier rounds", func(ctx context.Context, token *string) ([]types.FilteredLogEvent, *string, error) {
+	var p past
+	err := awsio.Each(ctx, "reading the events of earlier rounds", func(ctx context.Context, token *string) ([]types.FilteredLogEvent, *string, error) {
 		out, err := api.FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{
 			LogGroupName: &group, FilterPattern: aws.String(pattern(detailTypes)), StartTime: aws.Int64(from.UnixMilli()), NextToken: token,
 		})
@@ -103,15 +104,16 @@ func read(ctx context.Context, api Log, group, account string, from time.Time, d
 			return nil, nil, err
 		}
 		return out.Events, out.NextToken, nil
+	}, func(page []types.FilteredLogEvent) error {
+		for _, line := range page {
+			if err := p.take(aws.ToString(line.Message), account); err != nil {
+				return awsio.ErrMalformed(fmt.Sprintf("reading event %q of the log: %v", aws.ToString(line.EventId), err))
+			}
+		}
+		return nil
 	})
 	if err != nil {
-		return past{}, err
-	}
-	var p past
-	for _, line := range lines.Items() {
-		if err := p.take(aws.ToString(line.Message), account); err != nil {
-			return past{}, awsio.ErrMalformed(fmt.Sprintf("reading event %q of the log: %v", aws.ToString(line.EventId), err))
-		}
+		return past{}, err // what was read until then is a part
 	}
 	return p, nil
 }

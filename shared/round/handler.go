@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,6 +99,10 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return answer, errors.Join(unknown, noTime, unread, undelivered, broken)
 }
 
+// portion is how many requests wait to be sent. Each names all accounts of the
+// round, so those of a large organization do not fit into memory together.
+const portion = 100
+
 // plan asks for the sweeps of a round, in every account that is known.
 func (h *Handler) plan(ctx context.Context, run *report.Run, api Organization, why trigger.Trigger, now time.Time) (Planned, error) {
 	home := h.AWS.Home()
@@ -115,10 +120,12 @@ func (h *Handler) plan(ctx context.Context, run *report.Run, api Organization, w
 	}
 	run.Event(PlannedEvent, p)
 	by := map[trigger.Cause]string{trigger.Sweep: "schedule", trigger.Hand: "hand"}[why.Cause]
-	for _, r := range p.Requests(by, home.Region) {
-		run.Event(RequestEvent, r)
+	for some := range slices.Chunk(p.Requests(by, home.Region), portion) {
+		for _, r := range some {
+			run.Event(RequestEvent, r)
+		}
+		_ = run.Send(ctx) // what was not delivered is told by the last Send
 	}
-	_ = run.Send(ctx) // what was not delivered is told by the last Send
 	return p, errors.Join(err, run.Metrics(Name, []report.Value{{Name: "RoundPlanned", Count: 1}, {Name: "Accounts", Count: len(list)}}))
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +22,7 @@ import (
 	"portcullis/shared/awsio"
 	"portcullis/shared/control"
 	"portcullis/shared/report"
+	"portcullis/shared/trigger"
 )
 
 const (
@@ -174,6 +179,96 @@ func TestTheAccountsOfARound(t *testing.T) {
 				t.Errorf("error %v, want one that says %q", err, test.err)
 			}
 		})
+	}
+}
+
+// A heap tells how much is in use when it is asked, more than at first.
+type heap struct{ first, most uint64 }
+
+func (h *heap) look() {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if h.first == 0 {
+		h.first = m.HeapAlloc
+	}
+	h.most = max(h.most, m.HeapAlloc-min(h.first, m.HeapAlloc))
+}
+
+// A weighedBus takes every event, and looks at the heap at the first ones.
+type weighedBus struct {
+	heap
+	calls int
+	types map[string]int
+}
+
+func (b *weighedBus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	if b.calls++; b.calls <= 20 {
+		b.look()
+	}
+	out := &eventbridge.PutEventsOutput{}
+	for _, e := range in.Entries {
+		b.types[aws.ToString(e.DetailType)]++
+		out.Entries = append(out.Entries, eventtypes.PutEventsResultEntry{EventId: aws.String("id")})
+	}
+	return out, nil
+}
+
+// Each request names all accounts, so all requests together grow with the square of
+// the accounts: those of this organization would be 120 MB.
+func TestTheRequestsOfALargeOrganizationAreNotHeldTogether(t *testing.T) {
+	members := make([]string, 2000)
+	for i := range members {
+		members[i] = fmt.Sprint(400000000000 + i)
+	}
+	env := map[string]string{
+		"ACCOUNT_ID": hub, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+		"MEMBER_ACCOUNTS": strings.Join(members, ","), "MEMBER_ROLES": "portcullis-eu-west-1", "EXTERNAL_ID": "an-external-id",
+		"CONTROLS": "external-connections,package-groups", "SWEEP_SECONDS": "3600", "EVENTS_LOG": "log", "EVENT_BUS": "bus",
+	}
+	h, err := New(func(name string) string { return env[name] }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bus := &weighedBus{types: map[string]int{}}
+	h.Reporter.API = bus
+	run := h.Reporter.Begin(t.Context(), Name, "sweep", func() time.Time { return time.Time{} })
+	bus.look()
+	if _, err := h.plan(t.Context(), run, nil, trigger.Trigger{Cause: trigger.Sweep}, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{PlannedEvent: 1, RequestEvent: 2 * 2001}, bus.types); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if bus.most > 16<<20 {
+		t.Errorf("%d MiB were in use", bus.most>>20)
+	}
+}
+
+// A weighedLog has pages of events that are not ours, of a mebibyte each.
+type weighedLog struct {
+	heap
+	pages int
+}
+
+func (l *weighedLog) FilterLogEvents(_ context.Context, in *cloudwatchlogs.FilterLogEventsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error) {
+	l.look()
+	out := &cloudwatchlogs.FilterLogEventsOutput{Events: []logtypes.FilteredLogEvent{
+		{Message: aws.String(`{"source":"portcullis","detail-type":"Finding","account":"` + hub + `","detail":"` + strings.Repeat("x", 1<<20) + `"}`)},
+	}}
+	if l.pages--; l.pages > 0 {
+		out.NextToken = aws.String(fmt.Sprint(l.pages))
+	}
+	return out, nil
+}
+
+func TestOfTheLogOnlyWhatItTellsIsHeld(t *testing.T) {
+	log := &weighedLog{pages: 50}
+	if _, err := read(t.Context(), log, "group", hub, time.Time{}, SummaryEvent); err != nil || log.pages != 0 {
+		t.Errorf("error %v, %d pages are left", err, log.pages)
+	}
+	if log.most > 16<<20 {
+		t.Errorf("%d MiB were in use", log.most>>20)
 	}
 }
 
