@@ -15,7 +15,7 @@ func (r Result) Markdown(w io.Writer, all bool) error {
 	for _, p := range r.Parts {
 		fmt.Fprintf(&b, "\n### %s in account %s, %s\n\n%s\n", p.Control, p.Scope.Account, p.Scope.Region, strings.TrimPrefix(p.counts(), ": "))
 		if p.limited() {
-			fmt.Fprintf(&b, "\nThe limit: %d writes are wanted here and one run may make %d, so it would make none.\n", p.Gate.Wanted, p.Gate.Allowed)
+			fmt.Fprintf(&b, "\nThe limit: %s wanted here, and one run may make %d, so it would make none.\n", count(p.Gate.Wanted, "write"), p.Gate.Allowed)
 		}
 		head := "\n| verdict | resource | reason | enforcement |\n| --- | --- | --- | --- |\n"
 		for _, f := range sorted(p.Shown) {

@@ -42,7 +42,7 @@ func (r Result) Text(w io.Writer, colour, all bool) error {
 			}
 		}
 		if p.limited() {
-			fmt.Fprintf(&b, "  the limit: %d writes are wanted here and one run may make %d, so it would make none\n", p.Gate.Wanted, p.Gate.Allowed)
+			fmt.Fprintf(&b, "  the limit: %s wanted here, and one run may make %d, so it would make none\n", count(p.Gate.Wanted, "write"), p.Gate.Allowed)
 		}
 		b.WriteString("\n")
 	}

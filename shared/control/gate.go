@@ -90,7 +90,11 @@ func (g Gate) Pass(p Plan) Gated {
 		}
 	case out.Wanted > out.Allowed:
 		out.Exceeded = true
-		detail := fmt.Sprintf("the plan has %d writes and one run may make %d, so none is made", out.Wanted, out.Allowed)
+		writes := "writes"
+		if out.Wanted == 1 {
+			writes = "write"
+		}
+		detail := fmt.Sprintf("the plan has %d %s and one run may make %d, so none is made", out.Wanted, writes, out.Allowed)
 		for _, a := range reached {
 			withhold(a, "limit-exceeded", detail)
 		}
