@@ -41,9 +41,9 @@ type kept struct{ code, reason string }
 //	is kept by the policy                                      | keep-rule
 //	blocks look-alikes that would be let in without it         | lookalikes
 //	none of these                                              | (to be looked at closely)
-func screen(t Tree, g Group, p policy.PackageGroups, now time.Time) kept {
+func screen(l listing, g Group, p policy.PackageGroups, now time.Time) kept {
 	for _, c := range listed {
-		if k := c.keeps(t, g, p, now); k.code != "" {
+		if k := c.keeps(l, g, p, now); k.code != "" {
 			return k
 		}
 	}
@@ -55,26 +55,26 @@ func screen(t Tree, g Group, p policy.PackageGroups, now time.Time) kept {
 // gives it.
 var listed = [...]struct {
 	number int
-	keeps  func(Tree, Group, policy.PackageGroups, time.Time) kept
+	keeps  func(listing, Group, policy.PackageGroups, time.Time) kept
 }{
 	{1, isRoot}, {1, hasNoSlash}, {3, hasOwnControl}, {1, isYoung}, {2, hasChildren}, {5, keepRule}, {4, needed},
 }
 
-func isRoot(_ Tree, g Group, _ policy.PackageGroups, _ time.Time) kept {
+func isRoot(_ listing, g Group, _ policy.PackageGroups, _ time.Time) kept {
 	if g.Pattern != Root {
 		return kept{}
 	}
 	return kept{"root", "kept: every domain has /*, and it cannot be deleted"}
 }
 
-func hasNoSlash(_ Tree, g Group, _ policy.PackageGroups, _ time.Time) kept {
+func hasNoSlash(_ listing, g Group, _ policy.PackageGroups, _ time.Time) kept {
 	if strings.HasPrefix(g.Pattern, "/") {
 		return kept{}
 	}
 	return kept{"no-slash", "kept: AWS does not say how the ARN of such a group reads, so that its tags cannot be relied on"}
 }
 
-func hasOwnControl(_ Tree, g Group, _ policy.PackageGroups, _ time.Time) kept {
+func hasOwnControl(_ listing, g Group, _ policy.PackageGroups, _ time.Time) kept {
 	for _, r := range restrictions {
 		if own := g.Controls[r].Own; own != Inherit {
 			return kept{"own-control", fmt.Sprintf("kept: it sets %s to %s itself; an empty group with a mode of its own guards names that nobody has published yet", r, own)}
@@ -83,7 +83,7 @@ func hasOwnControl(_ Tree, g Group, _ policy.PackageGroups, _ time.Time) kept {
 	return kept{}
 }
 
-func isYoung(_ Tree, g Group, p policy.PackageGroups, now time.Time) kept {
+func isYoung(_ listing, g Group, p policy.PackageGroups, now time.Time) kept {
 	if now.IsZero() {
 		return kept{"time-unknown", "no answer of AWS said what time it is, so its age is not known"}
 	}
@@ -93,16 +93,16 @@ func isYoung(_ Tree, g Group, p policy.PackageGroups, now time.Time) kept {
 	return kept{}
 }
 
-func hasChildren(t Tree, g Group, p policy.PackageGroups, _ time.Time) kept {
-	if children := t.Children[g.Pattern]; len(children) > 0 && !p.PruneParents {
+func hasChildren(l listing, g Group, p policy.PackageGroups, _ time.Time) kept {
+	if children := l.Children[g.Pattern]; len(children) > 0 && !p.PruneParents {
 		return kept{"children", fmt.Sprintf("kept: it has %d child groups, such as %s; `children: prune` would let it go", len(children), children[0])}
 	}
 	return kept{}
 }
 
-func keepRule(t Tree, g Group, p policy.PackageGroups, _ time.Time) kept {
+func keepRule(l listing, g Group, p policy.PackageGroups, _ time.Time) kept {
 	for _, k := range p.Keep {
-		if k.Matches(t.Domain.Name, g.Pattern) {
+		if k.Matches(l.Domain.Name, g.Pattern) {
 			reason := fmt.Sprintf("kept: %s says so", k.Place)
 			if k.Reason != "" {
 				reason += " (" + k.Reason + ")"
@@ -113,11 +113,11 @@ func keepRule(t Tree, g Group, p policy.PackageGroups, _ time.Time) kept {
 	return kept{}
 }
 
-func needed(t Tree, g Group, p policy.PackageGroups, _ time.Time) kept {
+func needed(l listing, g Group, p policy.PackageGroups, _ time.Time) kept {
 	if p.IgnoreLookalikes {
 		return kept{}
 	}
-	return lookalikes(t, g)
+	return lookalikes(l, g)
 }
 
 // lookalikes says whether names that resemble the group's are blocked only while
@@ -128,7 +128,7 @@ func needed(t Tree, g Group, p policy.PackageGroups, _ time.Time) kept {
 // Without the group such a package falls to the parent, which must block
 // everything too; or to a group beside it whose pattern it matches better, which
 // must do so as well.
-func lookalikes(t Tree, g Group) kept {
+func lookalikes(l listing, g Group) kept {
 	namespace, name := parts(g.Pattern)
 	if namespace == "" && name == "" {
 		return kept{} // a whole format has no look-alikes
@@ -137,19 +137,13 @@ func lookalikes(t Tree, g Group) kept {
 	if what == "" {
 		what = namespace
 	}
-	if parent := t.Groups[g.Parent]; !parent.blocks() {
+	if parent := l.Groups[g.Parent]; !parent.blocks() {
 		return kept{"lookalikes", fmt.Sprintf("kept: while it exists, look-alikes of `%s` are blocked, and %s above it would let them in; `lookalikes: ignore` would let it go", what, g.Parent)}
 	}
-	var open []string
-	for p, other := range t.Groups {
-		if !other.blocks() && !t.ancestor(p, g.Pattern) && !t.ancestor(g.Pattern, p) && resemble(p, g.Pattern) {
-			open = append(open, p)
-		}
-	}
-	if open == nil {
+	p, found := l.open.first(g.Pattern, func(p string) bool { return !l.ancestor(p, g.Pattern) && !l.ancestor(g.Pattern, p) })
+	if !found {
 		return kept{}
 	}
-	p := slices.MinFunc(open, t.leavesFirst)
 	return kept{"lookalikes", fmt.Sprintf("kept: while it exists, look-alikes of `%s` are blocked, and some of them may match %s, which would let them in; `lookalikes: ignore` would let it go", what, p)}
 }
 
@@ -178,9 +172,10 @@ func Decide(o Observation, p policy.PackageGroups, now time.Time) control.Plan {
 		plan.Findings = append(plan.Findings, undetermined(o.Scope, u.Resource, string(u.Class), u.Reason))
 	}
 	for _, seen := range o.Domains {
+		l := listingOf(seen.Tree)
 		for _, pattern := range patterns(seen.Tree) {
 			if o.Only == "" || o.Only == pattern {
-				decideOne(&plan, o.Scope, seen, seen.Tree.Groups[pattern], p, now)
+				decideOne(&plan, o.Scope, seen, l, seen.Tree.Groups[pattern], p, now)
 			}
 		}
 	}
@@ -188,7 +183,7 @@ func Decide(o Observation, p policy.PackageGroups, now time.Time) control.Plan {
 	return plan
 }
 
-func decideOne(plan *control.Plan, scope control.Scope, seen Seen, g Group, p policy.PackageGroups, now time.Time) {
+func decideOne(plan *control.Plan, scope control.Scope, seen Seen, l listing, g Group, p policy.PackageGroups, now time.Time) {
 	f := control.Finding{
 		ID: control.FindingID(Name, g.ARN, ""), Control: Name, Account: scope.Account, Region: scope.Region, Resource: g.ARN,
 		Details: details{Domain: seen.Tree.Domain.Name, Owner: seen.Tree.Domain.Owner, Pattern: g.Pattern, Parent: g.Parent},
@@ -204,7 +199,7 @@ func decideOne(plan *control.Plan, scope control.Scope, seen Seen, g Group, p po
 	say := func(v control.Verdict, code, reason string) {
 		f.Verdict, f.Code, f.Reason = v, code, what+" is "+reason
 	}
-	byList := screen(seen.Tree, g, p, now)
+	byList := screen(l, g, p, now)
 	look := seen.Close[g.Pattern]
 	if _, ok := seen.Close[g.Pattern]; !ok && byList.code == "" {
 		// Observe and Decide screen at different moments; a group may come of age in between.

@@ -94,7 +94,8 @@ func (o Observation) Explain(p *policy.Policy, now time.Time, d Domain, pattern 
 // their numbers and settled in that of the decision, so that one may be said to keep
 // a group which another has settled.
 func explain(trace *control.Trace, t Tree, g Group, look Close, hasLook bool, p policy.PackageGroups, now time.Time) {
-	first := screen(t, g, p, now).code
+	l := listingOf(t)
+	first := screen(l, g, p, now).code
 	read := hasLook && look.Unread == nil
 	if first == "" && read {
 		first = byLook(look, p).code
@@ -113,7 +114,7 @@ func explain(trace *control.Trace, t Tree, g Group, look Close, hasLook bool, p 
 		name := fmt.Sprintf("condition %d: %s", number, conditions()[number])
 		holds := true
 		for _, c := range listed {
-			if k := c.keeps(t, g, p, now); c.number == number && k.code != "" {
+			if k := c.keeps(l, g, p, now); c.number == number && k.code != "" {
 				holds = false
 				result := control.Fails
 				if k.code == "time-unknown" {

@@ -82,6 +82,17 @@ func (t *Tree) Adopt() {
 	}
 }
 
+// listing is a tree made ready for the questions that the conditions ask of it about
+// each of its groups.
+type listing struct {
+	Tree
+	open index // the patterns of the groups that do not block everything, leaves first
+}
+
+func listingOf(t Tree) listing {
+	return listing{t, indexed(slices.DeleteFunc(patterns(t), func(p string) bool { return t.Groups[p].blocks() }))}
+}
+
 // ancestor says whether the group of pattern a is above that of pattern b, or the
 // same.
 func (t Tree) ancestor(a, b string) bool {
@@ -145,13 +156,79 @@ func fold(pattern string) (folded string, exact bool) {
 	return b.String(), exact
 }
 
-// resemble says whether a name could match one pattern and be a look-alike of the
-// other: one of them, levelled, begins like the other. Where it cannot be told,
-// they do.
-func resemble(a, b string) bool {
-	fa, exactA := fold(a)
-	fb, exactB := fold(b)
-	return !exactA || !exactB || strings.HasPrefix(fa, fb) || strings.HasPrefix(fb, fa)
+// index holds patterns so that those which resemble another one are found without a
+// look at each: a domain may have thousands of groups.
+type index struct {
+	patterns []string
+	inexact  []int      // the places of those whose levelling is not exact
+	levelled []levelled // the others, sorted by what they look like
+}
+
+type levelled struct {
+	folded string
+	place  int
+}
+
+func indexed(patterns []string) index {
+	x := index{patterns: patterns}
+	for place, pattern := range patterns {
+		if folded, exact := fold(pattern); exact {
+			x.levelled = append(x.levelled, levelled{folded, place})
+		} else {
+			x.inexact = append(x.inexact, place)
+		}
+	}
+	slices.SortFunc(x.levelled, func(a, b levelled) int { return strings.Compare(a.folded, b.folded) })
+	return x
+}
+
+// first returns the first of the patterns that resembles the given one and counts.
+// Two resemble each other if a name could match one of them and be a look-alike of the
+// other: one of them, levelled, begins like the other. Where it cannot be told, they
+// do. No others are looked at.
+func (x index) first(pattern string, counts func(string) bool) (string, bool) {
+	folded, exact := fold(pattern)
+	if !exact {
+		i := slices.IndexFunc(x.patterns, counts)
+		if i < 0 {
+			return "", false
+		}
+		return x.patterns[i], true
+	}
+	best := len(x.patterns)
+	if i := slices.IndexFunc(x.inexact, func(place int) bool { return counts(x.patterns[place]) }); i >= 0 {
+		best = x.inexact[i]
+	}
+	try := func(place int) {
+		if place < best && counts(x.patterns[place]) {
+			best = place
+		}
+	}
+	for end := range folded {
+		for _, l := range x.from(folded[:end]) {
+			if l.folded != folded[:end] {
+				break
+			}
+			try(l.place)
+		}
+	}
+	for _, l := range x.from(folded) {
+		if !strings.HasPrefix(l.folded, folded) {
+			break
+		}
+		try(l.place)
+	}
+	if best == len(x.patterns) {
+		return "", false
+	}
+	return x.patterns[best], true
+}
+
+// from returns the levelled patterns in their order, from where one stands, or would,
+// that looks just so. What begins so comes next.
+func (x index) from(folded string) []levelled {
+	i, _ := slices.BinarySearchFunc(x.levelled, folded, func(l levelled, to string) int { return strings.Compare(l.folded, to) })
+	return x.levelled[i:]
 }
 
 // ParseARN takes the identity of a group from its ARN, in which *, $ and % of the

@@ -47,8 +47,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	defer cancel()
 	o := newObserver(run.Session, run.Scope, h.Policy)
 	seen, plan := o.lookAtAll(look)
-	run.CarryOut(ctx, begin, plan, complete(plan), newActor(o, run.Session))
 	run.Summary.Details = tally(plan, seen, o.policy, o.clock.Now())
+	run.CarryOut(ctx, begin, plan, complete(plan), newActor(o, run.Session))
 	return run.Finish(ctx)
 }
 
@@ -99,15 +99,17 @@ func tally(p control.Plan, seen Observation, rules policy.PackageGroups, now tim
 			c.Kept[f.Code]++
 		}
 	}
-	for key, change := range map[string]func(*policy.PackageGroups){
-		"lookalikes: ignore": func(p *policy.PackageGroups) { p.IgnoreLookalikes = true },
-		"children: prune":    func(p *policy.PackageGroups) { p.PruneParents = true },
-	} {
-		other := rules
-		change(&other)
-		for _, d := range seen.Domains {
-			for _, g := range d.Tree.Groups {
-				if screen(d.Tree, g, rules, now).code != "" && screen(d.Tree, g, other, now).code == "" {
+	ignoring, pruning := rules, rules
+	ignoring.IgnoreLookalikes, pruning.PruneParents = true, true
+	others := map[string]policy.PackageGroups{"lookalikes: ignore": ignoring, "children: prune": pruning}
+	for _, d := range seen.Domains {
+		l := listingOf(d.Tree)
+		for _, g := range d.Tree.Groups {
+			if screen(l, g, rules, now).code == "" {
+				continue
+			}
+			for key, other := range others {
+				if screen(l, g, other, now).code == "" {
 					c.Freeable[key]++
 				}
 			}

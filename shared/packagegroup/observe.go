@@ -152,8 +152,9 @@ func (o *observer) domain(ctx context.Context, d Domain, only string) (*Seen, *U
 	}
 	var candidates []string
 	now := o.clock.Now()
+	l := listingOf(tree)
 	for _, pattern := range patterns(tree) {
-		if (only == "" || pattern == only) && screen(tree, tree.Groups[pattern], o.policy, now).code == "" {
+		if (only == "" || pattern == only) && screen(l, tree.Groups[pattern], o.policy, now).code == "" {
 			candidates = append(candidates, pattern)
 		}
 	}

@@ -68,8 +68,9 @@ func (o Observation) under(rules policy.PackageGroups, claims []Claim, now time.
 		}
 		claimed := claimants(resolved)
 		looks := map[string]Close{}
+		l := listingOf(seen.Tree)
 		for pattern, g := range seen.Tree.Groups {
-			if screen(seen.Tree, g, rules, now).code != "" {
+			if screen(l, g, rules, now).code != "" {
 				continue
 			}
 			look, looked := seen.Close[pattern]
