@@ -242,7 +242,7 @@ func TestAWriteIsAttemptedOnceAndThenLookedAt(t *testing.T) {
 			{"access denied", localaws.Fail(403, "AccessDeniedException", "no"), localaws.Before, "failed refused", true},
 			{"conflict", localaws.Fail(409, "ConflictException", "busy"), localaws.Before, "failed refused", true},
 			{"not found although it is there", localaws.Fail(404, "ResourceNotFoundException", "no"), localaws.Before, "failed refused", true},
-			{"success that did nothing", localaws.Body(200, `{"repository":{}}`), localaws.Before, "failed no-effect", true},
+			{"success that did nothing", localaws.Body(200, `{"repository":{}}`), localaws.Before, "failed unverified", true},
 		} {
 			t.Run(row.name+", AWS_NEW_RETRIES_2026="+retries, func(t *testing.T) {
 				t.Parallel()
@@ -270,6 +270,30 @@ func TestAWriteIsAttemptedOnceAndThenLookedAt(t *testing.T) {
 			})
 		}
 	}
+}
+
+// AWS may show a change only after the look. It may be undone then, and counts as a
+// change; and the next sweep finds it done.
+func TestAWriteThatShowsLateMayHaveBeenDone(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", everything)
+	s.repo("app", "public:npmjs")
+	s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 2, Times: 1,
+		Kind: localaws.Body(200, `{"repository":{"domainName":"corp","domainOwner":"111122223333","name":"app","externalConnections":[{"externalConnectionName":"public:npmjs"}],"upstreams":[]}}`)})
+	if _, err := s.Invoke(sweep); err == nil {
+		t.Error("the run ended well")
+	}
+	s.wantWrites(disconnect("app", "public:npmjs"))
+	if got := s.outcomes()["corp/app public:npmjs"]; got != "failed unverified" {
+		t.Errorf("outcome %q", got)
+	}
+	if got := s.metrics()["Applied"]; got != 1.0 {
+		t.Errorf("the metric counts %v changes, want 1", got)
+	}
+	if out := s.Sweep(); out.Verdicts["violation"] != 0 || out.Outcomes["failed"] != 0 {
+		t.Errorf("the next sweep: %+v", out)
+	}
+	s.wantWrites(disconnect("app", "public:npmjs"))
 }
 
 func TestAWriteThatCannotBeLookedAtIsApplied(t *testing.T) {

@@ -286,7 +286,7 @@ func TestAMarkThatIsNotOursIsNoSuccess(t *testing.T) {
 	if _, err := s.Invoke(endtoend.Sweep); err == nil {
 		t.Error("no error")
 	}
-	if o := s.lastOutcome(); o.Status+" "+o.Code != "failed no-effect" {
+	if o := s.lastOutcome(); o.Status+" "+o.Code != "failed unverified" {
 		t.Errorf("outcome %s %s: %s", o.Status, o.Code, o.Detail)
 	}
 }

@@ -101,8 +101,8 @@ func TestAWriteIsAttemptedOnceAndThenLookedAt(t *testing.T) {
 			{"server error after the effect", localaws.Fail(500, "InternalServerException", "oops"), localaws.After, "applied answer-lost", false},
 			{"an empty object after the effect", localaws.Body(200, `{}`), localaws.After, "applied verified", false},
 			{"an empty body after the effect", localaws.Body(200, ``), localaws.After, "applied verified", false},
-			{"an empty object that did nothing", localaws.Body(200, `{}`), localaws.Before, "failed no-effect", true},
-			{"an empty body that did nothing", localaws.Body(200, ``), localaws.Before, "failed no-effect", true},
+			{"an empty object that did nothing", localaws.Body(200, `{}`), localaws.Before, "failed unverified", true},
+			{"an empty body that did nothing", localaws.Body(200, ``), localaws.Before, "failed unverified", true},
 			{"connection lost before the effect", localaws.Reset(), localaws.Before, "failed answer-lost", true},
 			{"conflict", localaws.Fail(400, "ConflictException", "busy"), localaws.Before, "failed refused", true},
 			{"a state that is found wrong", localaws.Fail(400, "ValidationException", "it is CONNECTED"), localaws.Before, "failed refused", true},
@@ -150,7 +150,7 @@ func TestADeletionOfARejectedConnectionIsLookedAt(t *testing.T) {
 	if _, err := s.Invoke(sweep); err == nil {
 		t.Error("the run ended well")
 	}
-	s.wantOutcomes(map[string]string{"old": "failed no-effect"})
+	s.wantOutcomes(map[string]string{"old": "failed unverified"})
 }
 
 // Who uses a connection is told with it; where that cannot be read, the run says so.

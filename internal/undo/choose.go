@@ -10,18 +10,10 @@ import (
 // Done tells whether the outcome is of something that was done, or may have been, and
 // what of the latter is not known.
 func (o Outcome) Done() (done bool, unsure string) {
-	switch {
-	case o.Status == control.Applied, o.Status == control.RestoreNeeded:
-		return true, ""
-	case o.Status == Intended:
+	if o.Status == Intended {
 		return true, "only the intent is on record, so it may not have been done at all"
-	case o.Status == control.AlreadyDone && o.Code == "refused":
-		return true, "AWS refused it and yet it was done, most likely by somebody else"
-	case o.Status == control.Failed && o.Code == "unverified":
-		return true, "it is not known whether it was done"
-	default:
-		return false, ""
 	}
+	return control.Outcome{Status: o.Status, Code: o.Code}.Done()
 }
 
 // Settle drops the intents whose outcome is there as well, and whatever was read

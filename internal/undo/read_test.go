@@ -246,6 +246,7 @@ func TestWhatMayHaveBeenDoneCanBeUndone(t *testing.T) {
 		{control.RestoreNeeded, "changed-meanwhile", true, true},
 		{undo.Intended, "", true, false},
 		{control.Failed, "unverified", true, false},
+		{control.Failed, "answer-lost", true, false},
 		{control.Failed, "refused", false, true},
 		{control.AlreadyDone, "refused", true, false},
 		{control.AlreadyDone, "gone", false, true},

@@ -177,10 +177,14 @@ func recheck(ctx context.Context, a Action, actor Actor) (Action, *Outcome) {
 //
 //	answer   | the look: done             | not done              | could not look
 //	---------+----------------------------+-----------------------+------------------------
-//	accepted | applied, verified          | failed, no-effect     | applied, unverified
+//	accepted | applied, verified          | failed, unverified    | applied, unverified
 //	refused  | already-done, gone         | failed, refused       | failed, refused
 //	objected | already-done, refused      | failed, refused       | failed, unverified
 //	lost     | applied, answer-lost       | failed, answer-lost   | failed, unverified
+//
+// The look comes right after the write, and AWS may show a change only later: what was
+// accepted, or has no answer, may have been done although the look did not find it. See
+// [Outcome.Done].
 //
 // AWS objects as well to a request that comes twice, by whatever stands between
 // here and its data, although it was carried out the first time. So an objection
@@ -192,7 +196,7 @@ func judge(answer Answer, err error, done bool, unseen error) (Status, string, s
 	case answer == Accepted && done:
 		return Applied, "verified", "AWS accepted the call, and a look after it confirmed the effect"
 	case answer == Accepted:
-		return Failed, "no-effect", "AWS accepted the call, but a look after it found nothing changed"
+		return Failed, "unverified", "AWS accepted the call, but a look after it did not find the effect; it may show later"
 	case answer == Refused && unseen == nil && done:
 		return AlreadyDone, "gone", fmt.Sprintf("somebody else was first: %v", err)
 	case answer == Objected && unseen == nil && done:
@@ -206,6 +210,6 @@ func judge(answer Answer, err error, done bool, unseen error) (Status, string, s
 	case done:
 		return Applied, "answer-lost", fmt.Sprintf("the answer was lost (%v), but a look after it found the effect", err)
 	default:
-		return Failed, "answer-lost", fmt.Sprintf("the answer was lost, and a look after it found nothing changed: %v", err)
+		return Failed, "answer-lost", fmt.Sprintf("the answer was lost (%v), and a look after it did not find the effect; it may show later", err)
 	}
 }

@@ -153,6 +153,24 @@ func TestApplyWithoutActionsDoesNothing(t *testing.T) {
 	}
 }
 
+// AWS may show a change only after the look. So what was accepted, or has no answer,
+// is never told as not done; and whatever a look found is told as done but where AWS
+// says that it was not us.
+func TestWhatMayHaveBeenDoneIsNeverToldAsNotDone(t *testing.T) {
+	refusal := errors.New("AWS says no")
+	for answer, err := range map[control.Answer]error{control.Accepted: nil, control.Lost: refusal, control.Objected: refusal, control.Refused: refusal} {
+		for _, unseen := range []error{nil, errors.New("the look failed")} {
+			for _, found := range []bool{true, false} {
+				want := answer == control.Accepted || answer == control.Lost || answer == control.Objected && (found || unseen != nil)
+				o := apply(t, &world{answer: answer, err: err, done: found, unseen: unseen}, "a")[0]
+				if done, _ := o.Done(); done != want {
+					t.Errorf("answer %d, found %v, look %v: %s, %s (%s) says done %v", answer, found, unseen, o.Status, o.Code, o.Detail, done)
+				}
+			}
+		}
+	}
+}
+
 // The rows and columns of the table at judge.
 func TestApplyConcludesFromTheAnswerAndTheLook(t *testing.T) {
 	refusal, trouble := errors.New("AWS says no"), errors.New("the look failed")
@@ -166,7 +184,7 @@ func TestApplyConcludesFromTheAnswerAndTheLook(t *testing.T) {
 		code   string
 	}{
 		{"accepted, done", control.Accepted, nil, true, nil, control.Applied, "verified"},
-		{"accepted, not done", control.Accepted, nil, false, nil, control.Failed, "no-effect"},
+		{"accepted, not done", control.Accepted, nil, false, nil, control.Failed, "unverified"},
 		{"accepted, could not look", control.Accepted, nil, false, trouble, control.Applied, "unverified"},
 		{"refused, done", control.Refused, refusal, true, nil, control.AlreadyDone, "gone"},
 		{"refused, not done", control.Refused, refusal, false, nil, control.Failed, "refused"},

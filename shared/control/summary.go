@@ -38,6 +38,9 @@ type Summary struct {
 	Ignored       string     `json:"ignored,omitempty"`
 	At            *time.Time `json:"at,omitempty"` // by AWS's clock; absent if no answer carried a date
 
+	// Changes is how many writes were made, or may have been; see [Outcome.Done].
+	Changes int `json:"-"`
+
 	unrecorded int // actions withheld because their intent could not be recorded
 }
 
@@ -91,6 +94,9 @@ func (s *Summary) Add(p Plan, complete bool, g Gated, outcomes []Outcome) {
 	for _, list := range [][]Outcome{g.Withheld, outcomes} {
 		for _, o := range list {
 			s.Outcomes[o.Status]++
+			if done, _ := o.Done(); done {
+				s.Changes++
+			}
 		}
 	}
 }

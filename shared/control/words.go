@@ -160,3 +160,19 @@ type Outcome struct {
 	Code   string `json:"code"`   // why, as a stable word
 	Detail string `json:"detail"` // why, as a sentence
 }
+
+// Done tells whether the write of an outcome was made, or may have been, and what of
+// the latter is not known. Whatever was, or may have been, counts as a change and can
+// be undone.
+func (o Outcome) Done() (done bool, unsure string) {
+	switch {
+	case o.Status == Applied, o.Status == RestoreNeeded:
+		return true, ""
+	case o.Status == AlreadyDone && o.Code == "refused":
+		return true, "AWS refused it and yet it was done, most likely by somebody else"
+	case o.Status == Failed && (o.Code == "unverified" || o.Code == "answer-lost"):
+		return true, "it is not known whether it was done"
+	default:
+		return false, ""
+	}
+}

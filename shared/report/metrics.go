@@ -25,9 +25,12 @@ type metric struct {
 // knows nothing of the rest, and its zero would read as an estate without
 // violations. Violations that it did find are said, so that an alarm need not wait
 // for the sweep.
+//
+// Applied is more than the outcomes of that status: the alarm on changes in an hour
+// counts by it, so what may have been done is in it too.
 func writeMetrics(w io.Writer, s control.Summary, sweep bool, at time.Time) error {
 	values := map[string]int{
-		"Applied":       s.Outcomes[control.Applied],
+		"Applied":       s.Changes,
 		"AlreadyDone":   s.Outcomes[control.AlreadyDone],
 		"Withheld":      s.Outcomes[control.Withheld],
 		"Failed":        s.Outcomes[control.Failed],
