@@ -62,7 +62,7 @@ func (r *registry) add(account, domain, name, connection string) {
 		r.in[domain] = append(r.in[domain], summary)
 	}
 	d := &types.RepositoryDescription{
-		Name: &name, DomainName: &domain, DomainOwner: &account,
+		Name: &name, DomainName: &domain, DomainOwner: &account, AdministratorAccount: aws.String(owner),
 		ExternalConnections: []types.RepositoryExternalConnectionInfo{}, Upstreams: []types.UpstreamRepositoryInfo{},
 	}
 	if connection != "" {
