@@ -278,8 +278,7 @@ func TestAWriteThatShowsLateMayHaveBeenDone(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "enforce", everything)
 	s.repo("app", "public:npmjs")
-	s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 2, Times: 1,
-		Kind: localaws.Body(200, `{"repository":{"domainName":"corp","domainOwner":"111122223333","name":"app","externalConnections":[{"externalConnectionName":"public:npmjs"}],"upstreams":[]}}`)})
+	showsAfter(s, 2)
 	if _, err := s.Invoke(sweep); err == nil {
 		t.Error("the run ended well")
 	}
@@ -294,6 +293,26 @@ func TestAWriteThatShowsLateMayHaveBeenDone(t *testing.T) {
 		t.Errorf("the next sweep: %+v", out)
 	}
 	s.wantWrites(disconnect("app", "public:npmjs"))
+}
+
+// One that shows when it is looked for a second time is as good as any.
+func TestAWriteThatShowsAMomentLaterIsVerified(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", everything)
+	s.repo("app", "public:npmjs")
+	showsAfter(s, 1)
+	if out := s.Sweep(); !out.Complete || out.Outcomes["applied"] != 1 {
+		t.Errorf("summary: %+v", out)
+	}
+	if got := s.outcomes()["corp/app public:npmjs"]; got != "applied verified" {
+		t.Errorf("outcome %q", got)
+	}
+}
+
+// showsAfter has so many looks after the write find the repository as it was.
+func showsAfter(s *stage, looks int) {
+	s.World.Inject(localaws.Fault{Operation: "DescribeRepository", Skip: 2, Times: looks,
+		Kind: localaws.Body(200, `{"repository":{"domainName":"corp","domainOwner":"111122223333","name":"app","externalConnections":[{"externalConnectionName":"public:npmjs"}],"upstreams":[]}}`)})
 }
 
 func TestAWriteThatCannotBeLookedAtIsApplied(t *testing.T) {

@@ -15,7 +15,8 @@ const Margin = 20 * time.Second
 const (
 	recheckTime = 15 * time.Second // for the second reading before a write
 	writeTime   = 7 * time.Second  // for the write: its one attempt, and what it waits for before, such as its turn
-	verifyTime  = 8 * time.Second  // for the look after it, which is made inside the margin
+	verifyTime  = 8 * time.Second  // for the look after it, and a second one, which are made inside the margin
+	lookPause   = 2 * time.Second  // between these two
 )
 
 // Phases divides the time of a run. Reading ends with look. New work may be begun
@@ -134,6 +135,9 @@ func apply(ctx, begin context.Context, a Action, actor Actor, rec Recorder) Outc
 	cancel()
 	looking, cancel := context.WithTimeout(ctx, verifyTime)
 	look, unseen := actor.Verify(looking, fresh)
+	if unseen == nil && !look.Done && look.Restore == "" && (answer == Accepted || answer == Lost) {
+		look = lookAgain(looking, actor, fresh, look)
+	}
 	cancel()
 
 	o := Outcome{Action: fresh}
@@ -146,6 +150,20 @@ func apply(ctx, begin context.Context, a Action, actor Actor, rec Recorder) Outc
 		o.Detail += "; " + look.Remark
 	}
 	return o
+}
+
+// lookAgain looks a second time, a moment after the first look found nothing of what
+// may have been done, as AWS may show a change only then.
+func lookAgain(ctx context.Context, actor Actor, a Action, first Look) Look {
+	select {
+	case <-time.After(lookPause):
+	case <-ctx.Done():
+		return first
+	}
+	if second, err := actor.Verify(ctx, a); err == nil {
+		return second
+	}
+	return first
 }
 
 // recheck reads and decides again. It returns the action as the fresh plan has
@@ -182,8 +200,9 @@ func recheck(ctx context.Context, a Action, actor Actor) (Action, *Outcome) {
 //	objected | already-done, refused      | failed, refused       | failed, unverified
 //	lost     | applied, answer-lost       | failed, answer-lost   | failed, unverified
 //
-// The look comes right after the write, and AWS may show a change only later: what was
-// accepted, or has no answer, may have been done although the look did not find it. See
+// The look comes right after the write, and AWS may show a change only later. So it is
+// made twice where the first one does not find what was accepted, or has no answer; and
+// that may still have been done although the second one does not find it, either. See
 // [Outcome.Done].
 //
 // AWS objects as well to a request that comes twice, by whatever stands between
@@ -204,7 +223,7 @@ func judge(answer Answer, err error, done bool, unseen error) (Status, string, s
 	case answer == Objected && unseen != nil:
 		return Failed, "unverified", fmt.Sprintf("AWS refused the call (%v), but the look after it failed (%v), so it is not certain that nothing was changed", err, unseen)
 	case answer == Refused || answer == Objected:
-		return Failed, "refused", fmt.Sprintf("AWS refused the call and nothing was changed: %v", err)
+		return Failed, "refused", fmt.Sprintf("the call was refused and nothing was changed: %v", err)
 	case unseen != nil:
 		return Failed, "unverified", fmt.Sprintf("the call may have taken effect: its answer was lost (%v), and so was the look after it (%v)", err, unseen)
 	case done:

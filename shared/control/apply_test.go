@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,6 +26,7 @@ type world struct {
 	answer    control.Answer
 	err       error
 	done      bool
+	late      int            // looks that do not find yet what is done
 	remark    string         // what the look after the write has to say
 	restore   string         // what the look after the write finds lost
 	undo      []control.Call // what would put it back
@@ -80,6 +82,9 @@ func (w *world) Write(ctx context.Context, a control.Action) (control.Answer, er
 
 func (w *world) Verify(ctx context.Context, a control.Action) (control.Look, error) {
 	w.note(ctx, "verify", a)
+	if w.late--; w.late >= 0 {
+		return control.Look{}, nil
+	}
 	return control.Look{Done: w.done && a.ID != w.refuse, Remark: w.remark, Restore: w.restore, Undo: w.undo}, w.unseen
 }
 
@@ -157,6 +162,10 @@ func TestApplyWithoutActionsDoesNothing(t *testing.T) {
 // is never told as not done; and whatever a look found is told as done but where AWS
 // says that it was not us.
 func TestWhatMayHaveBeenDoneIsNeverToldAsNotDone(t *testing.T) {
+	synctest.Test(t, whatMayHaveBeenDoneIsNeverToldAsNotDone)
+}
+
+func whatMayHaveBeenDoneIsNeverToldAsNotDone(t *testing.T) {
 	refusal := errors.New("AWS says no")
 	for answer, err := range map[control.Answer]error{control.Accepted: nil, control.Lost: refusal, control.Objected: refusal, control.Refused: refusal} {
 		for _, unseen := range []error{nil, errors.New("the look failed")} {
@@ -204,7 +213,8 @@ func TestApplyConcludesFromTheAnswerAndTheLook(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := &world{answer: test.answer, err: test.err, done: test.done, unseen: test.unseen}
-			o := apply(t, w, "a")[0]
+			var o control.Outcome
+			synctest.Test(t, func(t *testing.T) { o = apply(t, w, "a")[0] })
 			if o.Status != test.status || o.Code != test.code {
 				t.Errorf("got %s, %s; want %s, %s", o.Status, o.Code, test.status, test.code)
 			}
@@ -212,9 +222,41 @@ func TestApplyConcludesFromTheAnswerAndTheLook(t *testing.T) {
 				t.Errorf("detail %q does not say %q", o.Detail, test.err)
 			}
 			want := []string{"recheck a", "intent a", "write a", "verify a", "outcome a"}
+			if strings.HasSuffix(test.name, ", not done") && test.status == control.Failed && test.code != "refused" {
+				want = slices.Insert(want, 4, "verify a") // it may show late
+			}
 			if diff := cmp.Diff(want, w.log); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
+		})
+	}
+}
+
+// What a look does not find it may find a moment later.
+func TestApplyLooksAgainForWhatMayShowLate(t *testing.T) {
+	trouble := errors.New("trouble")
+	for _, test := range []struct {
+		name   string
+		w      world
+		looks  int
+		status control.Status
+		code   string
+	}{
+		{"accepted, and it shows late", world{answer: control.Accepted, done: true, late: 1}, 2, control.Applied, "verified"},
+		{"accepted, and it shows later", world{answer: control.Accepted, done: true, late: 2}, 2, control.Failed, "unverified"},
+		{"accepted, and the second look fails", world{answer: control.Accepted, late: 1, unseen: trouble}, 2, control.Failed, "unverified"},
+		{"lost, and it shows late", world{answer: control.Lost, err: trouble, done: true, late: 1}, 2, control.Applied, "answer-lost"},
+		{"lost, and it shows later", world{answer: control.Lost, err: trouble, done: true, late: 2}, 2, control.Failed, "answer-lost"},
+		{"refused", world{answer: control.Refused, err: trouble, done: true, late: 1}, 1, control.Failed, "refused"},
+		{"objected", world{answer: control.Objected, err: trouble, done: true, late: 1}, 1, control.Failed, "refused"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := apply(t, &test.w, "a")[0]
+				if looks := len(test.w.seen["verify"]); looks != test.looks || o.Status != test.status || o.Code != test.code {
+					t.Errorf("after %d looks %s, %s; want %d, %s, %s", looks, o.Status, o.Code, test.looks, test.status, test.code)
+				}
+			})
 		})
 	}
 }

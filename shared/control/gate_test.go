@@ -164,6 +164,20 @@ func TestTheGateCountsOnlyWhatEnforcementReaches(t *testing.T) {
 	}
 }
 
+func TestTheGateSaysWhatIsOverTheLimit(t *testing.T) {
+	var plan control.Plan
+	for _, want := range []string{"the plan has 1 write and one run may make 0", "the plan has 2 writes and one run may make 0"} {
+		id := strconv.Itoa(len(plan.Actions))
+		plan.Findings = append(plan.Findings, control.Finding{ID: id, Verdict: control.Violation})
+		plan.Actions = append(plan.Actions, control.Action{ID: id})
+		for _, held := range (control.Gate{Mode: control.Enforce, Covers: func(string, string) bool { return true }}).Pass(plan).Withheld {
+			if held.Detail != want+", so none is made" {
+				t.Errorf("%q, want %q", held.Detail, want)
+			}
+		}
+	}
+}
+
 func TestTheGateOnlyTakesAway(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		plan, gate := drawPlan(t), drawGate(t)

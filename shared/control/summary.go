@@ -38,7 +38,7 @@ type Summary struct {
 	Ignored       string     `json:"ignored,omitempty"`
 	At            *time.Time `json:"at,omitempty"` // by AWS's clock; absent if no answer carried a date
 
-	// Changes is how many writes were made, or may have been; see [Outcome.Done].
+	// Changes is how many writes this run made, or may have made; see [Outcome.Done].
 	Changes int `json:"-"`
 
 	unrecorded int // actions withheld because their intent could not be recorded
@@ -94,7 +94,7 @@ func (s *Summary) Add(p Plan, complete bool, g Gated, outcomes []Outcome) {
 	for _, list := range [][]Outcome{g.Withheld, outcomes} {
 		for _, o := range list {
 			s.Outcomes[o.Status]++
-			if done, _ := o.Done(); done {
+			if done, _ := o.Done(); done && o.Status != AlreadyDone { // which is somebody else's, most likely
 				s.Changes++
 			}
 		}

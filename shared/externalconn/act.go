@@ -60,7 +60,7 @@ func (a *actor) Verify(ctx context.Context, action control.Action) (control.Look
 	}
 	o := ObserveOne(ctx, a.read, a.scope, name)
 	if len(o.Unread) > 0 {
-		return control.Look{}, fmt.Errorf("reading %s again: %s", name, o.Unread[0].Reason)
+		return control.Look{}, fmt.Errorf("reading %s again: %s", name.in(a.scope.Account), o.Unread[0].Reason)
 	}
 	for _, repo := range o.Connected {
 		if slices.Contains(repo.Connections, action.Subject) {

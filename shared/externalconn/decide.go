@@ -110,6 +110,7 @@ func judge(scope control.Scope, repo Repository, connection string, p policy.Ext
 		ID: control.FindingID(Control, repo.ARN, connection), Control: Control,
 		Account: scope.Account, Region: scope.Region, Resource: repo.ARN, Subject: connection,
 	}
+	name := repo.Name.in(scope.Account)
 	matches := func(r policy.Rule) bool {
 		if r.Matches(repo.Name.Owner, repo.Name.Domain, repo.Name.Repo, connection) {
 			return true
@@ -121,7 +122,7 @@ func judge(scope control.Scope, repo Repository, connection string, p policy.Ext
 		if matches(rule) {
 			trace.Add(rule.Place, control.Matched, control.Compliant, func() string { return rule.Reason })
 			f.Verdict, f.Code = control.Compliant, "allowed"
-			f.Reason = fmt.Sprintf("%s may be connected to %s: %s allows it", repo.Name, connection, rule.Place)
+			f.Reason = fmt.Sprintf("%s may be connected to %s: %s allows it", name, connection, rule.Place)
 			return f
 		}
 	}
@@ -133,12 +134,12 @@ func judge(scope control.Scope, repo Repository, connection string, p policy.Ext
 		case now.IsZero():
 			trace.Add(w.Place, control.Unknown, control.Undetermined, func() string { return w.Span() + "; what time it is, is not known" })
 			f.Verdict, f.Code, f.Waiver = control.Undetermined, "time-unknown", w.ID
-			f.Reason = fmt.Sprintf("%s is connected to %s and waiver %s may be in force, but no answer of AWS said what time it is", repo.Name, connection, w.ID)
+			f.Reason = fmt.Sprintf("%s is connected to %s and waiver %s may be in force, but no answer of AWS said what time it is", name, connection, w.ID)
 			return f
 		case w.InForce(now):
 			trace.Add(w.Place, control.Matched, control.Waived, w.Span)
 			f.Verdict, f.Code, f.Waiver = control.Waived, "waived", w.ID
-			f.Reason = fmt.Sprintf("%s is connected to %s: waiver %s of %s holds until %s (%s)", repo.Name, connection, w.ID, w.Owner, w.LastDay(), w.Reason)
+			f.Reason = fmt.Sprintf("%s is connected to %s: waiver %s of %s holds until %s (%s)", name, connection, w.ID, w.Owner, w.LastDay(), w.Reason)
 			if w.EndsSoon(now) {
 				f.Notes = []string{fmt.Sprintf("waiver %s ends on %s; after that the connection is a violation", w.ID, w.LastDay())}
 			}
@@ -151,7 +152,7 @@ func judge(scope control.Scope, repo Repository, connection string, p policy.Ext
 	}
 
 	f.Verdict, f.Code = control.Violation, "not-allowed"
-	f.Reason = fmt.Sprintf("%s is connected to %s and no rule of the policy allows it", repo.Name, connection)
+	f.Reason = fmt.Sprintf("%s is connected to %s and no rule of the policy allows it", name, connection)
 	if f.Waiver != "" {
 		f.Code = "waiver-expired"
 		f.Reason += "; " + f.Notes[len(f.Notes)-1]

@@ -105,7 +105,7 @@ func (o Observation) Ours() Observation {
 			ours = append(ours, r)
 		case r.Administrator == "":
 			o.Unread = append(slices.Clip(o.Unread), Unread{Resource: r.ARN, Class: awsio.Malformed, Reason: awsio.Explain(
-				fmt.Sprintf("whose repository %s in account %s is, is not known", r.Name, r.Name.Owner),
+				fmt.Sprintf("whose repository %s is, is not known", r.Name.in(o.Scope.Account)),
 				awsio.ErrMalformed("the answer does not say who administers it"), awsio.Malformed)})
 		}
 	}
@@ -314,7 +314,7 @@ func (o *observer) describeOne(ctx context.Context, d *domain, repo string) {
 		return // deleted since it was listed
 	}
 	if err != nil {
-		o.unread(ctx, name.ARN(o.scope.Region), fmt.Sprintf("repository %s could not be read", name), err)
+		o.unread(ctx, name.ARN(o.scope.Region), fmt.Sprintf("repository %s could not be read", name.in(o.scope.Account)), err)
 	}
 
 	d.mu.Lock()

@@ -17,6 +17,15 @@ type Name struct {
 // String is "domain/repository", as the policy writes it.
 func (n Name) String() string { return n.Domain + "/" + n.Repo }
 
+// in is what the repository is called for a person who looks at one account: what is in
+// a domain of another one has that account before it, as two may have the same names.
+func (n Name) in(account string) string {
+	if n.Owner == account {
+		return n.String()
+	}
+	return n.Owner + "/" + n.String()
+}
+
 // domain is the name of the domain that the repository is in.
 func (n Name) domain() Name { return Name{Owner: n.Owner, Domain: n.Domain} }
 

@@ -149,7 +149,7 @@ func TestEveryRoleThatIsThereMustMatch(t *testing.T) {
 		{[]string{role + "proton-*"}, []string{role + "proton-run", role + "proton-parts"}, true},
 		{[]string{role + "proton-*"}, []string{role + "proton-run", role + "admin"}, false},
 		{[]string{role + "proton-*", role + "admin"}, []string{role + "proton-run", role + "admin"}, true},
-		{[]string{role + "proton-*"}, []string{role + "proton-a/admin"}, false}, // * does not cross a slash
+		{[]string{role + "proton-*"}, []string{role + "proton-a/admin"}, false},      // * does not cross a slash
 		{[]string{role + "proton[^a]admin"}, []string{role + "proton/admin"}, false}, // nor does a class
 		{[]string{role + "proton[^a]admin"}, []string{role + "proton-admin"}, true},
 		{[]string{role + "a[^b]*/proton"}, []string{role + "a/b/proton"}, false},
