@@ -37,9 +37,9 @@ func newHelp() *cobra.Command {
 	}
 }
 
-// helping has a root command say why help could not be printed, which cobra does not
-// take for an error.
-func helping(root *cobra.Command) (untold func() error) {
+// keepHelpError has a root command keep why help could not be printed, which cobra does
+// not take for an error.
+func keepHelpError(root *cobra.Command) (helpError func() error) {
 	var failed error
 	show := root.HelpFunc()
 	root.SetHelpFunc(func(c *cobra.Command, args []string) {

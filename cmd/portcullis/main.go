@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -48,9 +49,9 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	root.SetErr(errs)
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
-	untold := helping(root)
+	helpError := keepHelpError(root)
 	err := root.ExecuteContext(ctx)
-	if failed := untold(); err == nil && failed != nil {
+	if failed := helpError(); err == nil && failed != nil {
 		err = fmt.Errorf("printing the help: %w", failed)
 	}
 	var status exit
@@ -105,9 +106,10 @@ help of each command says.`,
 	root.SetVersionTemplate("portcullis {{.Version}}\n")
 	root.AddCommand(newPlan(), newApply(), newUndo(), newExplain(), newDoctor(), newPolicy(), newCompletion())
 	root.SetHelpCommand(newHelp())
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return refuseEmpty(c) }
 	for _, c := range everyCommand(root) {
-		c.SetFlagErrorFunc(misunderstood)
-		c.Flags().VisitAll(filled)
+		c.SetFlagErrorFunc(misused)
+		c.Flags().VisitAll(forbidEmpty)
 		if check := c.Args; check != nil {
 			c.Args = func(c *cobra.Command, args []string) error { return misused(c, check(c, args)) }
 		}
@@ -153,37 +155,45 @@ func misused(c *cobra.Command, err error) error {
 	return fmt.Errorf("%w; `%s --help` shows how it is used", err, c.CommandPath())
 }
 
-// fill is the value of an option that may not be empty. A shell makes an empty one of a
-// variable that is not set, and it would mean that the option is not given: other
-// credentials and Regions than were meant.
-type fill struct{ pflag.Value }
-
-var errEmpty = errors.New("it is empty")
-
-func (f fill) Set(s string) error {
-	if s == "" {
-		return errEmpty
-	}
-	return f.Value.Set(s)
+// nonEmpty is the value of an option that may not be empty, nor hold an empty one. A
+// shell makes an empty one of a variable that is not set, and it would mean that the
+// option is not given: other credentials and Regions than were meant. It is kept and
+// refused later, so that a shell still completes the line.
+type nonEmpty struct {
+	pflag.Value
+	wrong string // what is empty; "" where nothing is
 }
 
-// filled holds an option to a value that is not empty.
-func filled(f *pflag.Flag) {
+func (v *nonEmpty) Set(s string) error {
+	err := v.Value.Set(s)
+	list, isList := v.Value.(pflag.SliceValue)
+	switch {
+	case s == "":
+		v.wrong = "is empty"
+	case isList && slices.Contains(list.GetSlice(), "") && v.wrong == "":
+		v.wrong = fmt.Sprintf("%.40q holds an empty value", s)
+	}
+	return err
+}
+
+// forbidEmpty holds an option to a value that is not empty.
+func forbidEmpty(f *pflag.Flag) {
 	if f.Value.Type() == "bool" {
 		return
 	}
 	if f.DefValue == "[]" {
 		f.DefValue = "" // the help would show what no person wrote
 	}
-	f.Value = fill{f.Value}
+	f.Value = &nonEmpty{Value: f.Value}
 }
 
-// misunderstood is the error of options that were not understood.
-func misunderstood(c *cobra.Command, err error) error {
-	var invalid *pflag.InvalidValueError
-	if errors.Is(err, errEmpty) && errors.As(err, &invalid) {
-		err = fmt.Errorf("--%s is empty; give it a value, or leave it out", invalid.GetFlag().Name)
-	}
+// refuseEmpty is the error of options that have an empty value.
+func refuseEmpty(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if v, is := f.Value.(*nonEmpty); is && v.wrong != "" && err == nil {
+			err = fmt.Errorf("--%s %s; give it a value, or leave it out", f.Name, v.wrong)
+		}
+	})
 	return misused(c, err)
 }
 
