@@ -70,7 +70,7 @@ undetermined remains, 1 something failed, was not agreed to or was interrupted.`
 	}
 	a.aws.add(c, regionsToLookAt)
 	c.Flags().StringVar(&a.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
-	c.Flags().StringArrayVar(&a.only, "only", nil, "do only what this `PATTERN` matches: an ARN, a name as it is shown, such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
+	c.Flags().StringArrayVar(&a.only, "only", nil, "do only what this `PATTERN` matches: an ARN, a name as it is shown, such as corp/npm-store, a connection or a package; * and ? are wildcards, and */web takes those of other accounts, too; may be given several times")
 	c.Flags().StringSliceVar(&a.ids, "id", nil, "do only what ends the finding of this `ID`, by plan --output json; may be given several times")
 	c.Flags().StringVar(&a.record, "record", "", "`FILE` for what is done, which must not be there yet (default portcullis-apply-TIME.jsonl)")
 	c.Flags().BoolVar(&a.yes, "yes", false, "do not ask")

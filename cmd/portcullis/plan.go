@@ -42,8 +42,8 @@ would do about it. It reads and cannot write. Without a CONTROL it is all of the
 Credentials and Regions are found as the AWS CLI finds them. What is judged is
 always read to the end; --only chooses what is shown of it and what the exit
 status is about. --save keeps what was seen, so that a changed policy can be
-tried on it without AWS; it replaces no file but one of its own. --estate judges
-what was kept so, as of then and without AWS.
+tried on it without AWS; it replaces nothing but an estate or an empty file.
+--estate judges what was kept so, as of then and without AWS.
 
 Exit status: 0 compliant, 2 violations, 3 nothing worse than undetermined,
 1 the command could not do its work. That AWS Proton is gone does not count,
@@ -61,7 +61,7 @@ unless there is nothing else.`,
 	}
 	p.aws.add(c, regionsToLookAt)
 	c.Flags().StringVar(&p.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
-	c.Flags().StringArrayVar(&p.only, "only", nil, "show only what this `PATTERN` matches: an ARN, a name as it is shown, such as corp/npm-store, a connection or a package; * and ? are wildcards; may be given several times")
+	c.Flags().StringArrayVar(&p.only, "only", nil, "show only what this `PATTERN` matches: an ARN, a name as it is shown, such as corp/npm-store, a connection or a package; * and ? are wildcards, and */web takes those of other accounts, too; may be given several times")
 	c.Flags().StringVar(&p.output, "output", "text", "`FORMAT`: text, json or markdown")
 	c.Flags().StringVar(&p.save, "save", "", "keep what was seen in this `FILE`")
 	c.Flags().StringVar(&p.estate, "estate", "", "judge what this saved estate holds, a `FILE`, without AWS")

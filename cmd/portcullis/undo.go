@@ -69,7 +69,7 @@ was not agreed to or was interrupted.`,
 	}
 	u.aws.add(c, "a Region: restore only what is there; may be given several times (default all Regions in the files)")
 	c.Flags().StringVar(&u.policy, "policy", defaultPolicy, "policy that is in force, a `FILE`, to see what it makes of what is restored")
-	c.Flags().StringArrayVar(&u.only, "only", nil, "restore only what this `PATTERN` matches: an ARN, a name as it is shown, such as corp/npm-store or a connection; * and ? are wildcards; may be given several times")
+	c.Flags().StringArrayVar(&u.only, "only", nil, "restore only what this `PATTERN` matches: an ARN, a name as it is shown, such as corp/npm-store or a connection; * and ? are wildcards, and */web takes those of other accounts, too; may be given several times")
 	c.Flags().StringSliceVar(&u.ids, "id", nil, "restore only the outcome of this `ID`; may be given several times")
 	c.Flags().StringVar(&u.record, "record", "", "`FILE` for what is done, which must not be there yet (default portcullis-undo-TIME.jsonl)")
 	c.Flags().BoolVar(&u.yes, "yes", false, "do not ask")
