@@ -70,7 +70,7 @@ was not agreed to or was interrupted.`,
 	u.aws.add(c, "a Region: restore only what is there; may be given several times (default all Regions in the files)")
 	c.Flags().StringVar(&u.policy, "policy", defaultPolicy, "policy that is in force, a `FILE`, to see what it makes of what is restored")
 	c.Flags().StringArrayVar(&u.only, "only", nil, "restore only what this `PATTERN` matches: an ARN, a name as it is shown, such as corp/npm-store or a connection; * and ? are wildcards, and */web takes those of other accounts, too; may be given several times")
-	c.Flags().StringSliceVar(&u.ids, "id", nil, "restore only the outcome of this `ID`; may be given several times")
+	c.Flags().StringArrayVar(&u.ids, "id", nil, "restore only the outcome of this `ID`; may be given several times")
 	c.Flags().StringVar(&u.record, "record", "", "`FILE` for what is done, which must not be there yet (default portcullis-undo-TIME.jsonl)")
 	c.Flags().BoolVar(&u.yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&u.force, "force", false, "restore a connection although the policy asks for its removal, or is not known")
@@ -154,6 +154,11 @@ func (u *undoCommand) read(c *cobra.Command, files []string) (present.Undo, erro
 	only, err := patterns(c, u.only)
 	if err != nil {
 		return present.Undo{}, err
+	}
+	for _, id := range u.ids {
+		if strings.ContainsAny(id, ", \t\r\n") {
+			return present.Undo{}, misused(c, fmt.Errorf("--id %.60q is more than one ID; give each an --id of its own", id))
+		}
 	}
 	var all []undo.Outcome
 	for _, file := range files {
