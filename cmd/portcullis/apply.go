@@ -25,7 +25,7 @@ type applyCommand struct {
 	aws    awsFlags
 	policy string
 	only   []string
-	ids    []string
+	plan   string
 	record string
 	yes    bool
 }
@@ -38,12 +38,13 @@ func newApply() *cobra.Command {
 		Long: `Show what ` + "`portcullis plan`" + ` shows, ask, and then do what enforcement would do, in
 the same way: by the policy's limits and enforce_on, with a second reading before
 each write and a look after it. What enforce_on or a limit keeps back is not done;
-the plan says so. A limit is about what --only or --id chooses, and its share about
+the plan says so. A limit is about what --only or --plan chooses, and its share about
 everything that was looked at; each control has it for itself in each Region.
 
---id carries out what somebody has agreed to in a plan, and nothing that came since.
-Where no write is asked for any more about one of them, nothing is done at all. A
-package group has the same ID when it is marked and when it is deleted.
+--plan carries out what somebody has agreed to, a plan as --output json prints it, and
+nothing that came since: the calls that enforcement would make by it. It looks and
+judges anew. Where one of these calls is not asked for any more, is another one, or
+would have another effect, or where that cannot be determined, nothing is done at all.
 
 Before each write it is recorded with its undo, and after it what became of it, in a
 file that ` + "`portcullis undo`" + ` reads. Where it cannot be recorded nothing is written to
@@ -62,7 +63,7 @@ undetermined remains, 1 something failed, was not agreed to or was interrupted.`
   portcullis apply external-connections --only 'corp/legacy-*'
   portcullis apply --profile admin --region eu-west-1 --record night.jsonl
   portcullis apply --yes --only corp/web
-  portcullis apply --yes --id 7e34d03345befd1d`,
+  portcullis apply --yes --plan agreed.json`,
 		ValidArgs: controlNames(),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.run(c, args)
@@ -71,7 +72,7 @@ undetermined remains, 1 something failed, was not agreed to or was interrupted.`
 	a.aws.add(c, regionsToLookAt)
 	c.Flags().StringVar(&a.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
 	c.Flags().StringArrayVar(&a.only, "only", nil, "do only what this `PATTERN` matches: an ARN, a name as it is shown, such as corp/npm-store, a connection or a package; * and ? are wildcards, and */web takes those of other accounts, too; may be given several times")
-	c.Flags().StringSliceVar(&a.ids, "id", nil, "do only what ends the finding of this `ID`, by plan --output json; may be given several times")
+	c.Flags().StringVar(&a.plan, "plan", "", "do only what enforcement would do by the plan in this `FILE`, which plan --output json printed")
 	c.Flags().StringVar(&a.record, "record", "", "`FILE` for what is done, which must not be there yet (default portcullis-apply-TIME.jsonl)")
 	c.Flags().BoolVar(&a.yes, "yes", false, "do not ask")
 	return c
@@ -82,11 +83,21 @@ func (a *applyCommand) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(only) > 0 && len(a.ids) > 0 {
-		return misused(c, errors.New("--only has no place beside --id, which says already what is to be done"))
+	if len(only) > 0 && a.plan != "" {
+		return misused(c, errors.New("--only has no place beside --plan, which says already what is to be done"))
 	}
-	for _, id := range a.ids {
-		only = append(only, present.ByID(id))
+	asked := present.Any(only)
+	var agreed present.Agreed
+	if a.plan != "" {
+		agreed, err = load(c, a.plan, "plan", "`portcullis plan --output json` prints one", present.ReadAgreed)
+		if err != nil {
+			return err
+		}
+		if agreed.Empty() {
+			fmt.Fprintf(c.ErrOrStderr(), "%s has no call that enforcement would make, so nothing is done\n", a.plan)
+			return nil
+		}
+		asked = agreed.Asks
 	}
 	rules, err := loadPolicy(c, a.policy)
 	if err != nil {
@@ -114,11 +125,13 @@ func (a *applyCommand) run(c *cobra.Command, args []string) error {
 		return interrupted(ctx, err)
 	}
 	sayLeft(c, a.policy, left)
+	if a.plan != "" {
+		if err := agreed.Fits(login.Account, login.Regions, names(controls)); err != nil {
+			return a.refuse(err)
+		}
+	}
 	all, err := look(ctx, progress, login, controls, rules)
 	if err != nil {
-		return err
-	}
-	if err := a.wanted(all); err != nil {
 		return err
 	}
 	if err := matched(all, only, "nothing was changed"); err != nil {
@@ -127,9 +140,12 @@ func (a *applyCommand) run(c *cobra.Command, args []string) error {
 	result := present.Result{Account: login.Account, PolicyFile: a.policy, PolicyHash: rules.Hash}
 	n := 0
 	for _, l := range all {
-		part := present.Conclude(l.part, present.Choose(l.plan, only), rules, only)
+		part := present.Conclude(l.part, present.Choose(l.plan, asked), rules, asked)
 		result.Parts = append(result.Parts, part)
 		n += len(part.Gate.Actions)
+	}
+	if err := agreed.Stands(result.Parts); err != nil {
+		return a.refuse(err)
 	}
 	out := c.OutOrStdout()
 	if err := result.Text(out, present.Coloured(out), false); err != nil {
@@ -146,21 +162,9 @@ func (a *applyCommand) run(c *cobra.Command, args []string) error {
 	return a.act(ctx, c, login, rules, result, rec)
 }
 
-// wanted is the error of an ID about which there is nothing to do: things are not as
-// they were when somebody agreed to it.
-func (a *applyCommand) wanted(all []looked) error {
-	asked := map[string]bool{}
-	for _, l := range all {
-		for _, action := range l.plan.Actions {
-			asked[action.ID] = true
-		}
-	}
-	for _, id := range a.ids {
-		if !asked[id] {
-			return fmt.Errorf("the policy asks for no write about --id %.40s, so nothing was changed; look at a new plan", id)
-		}
-	}
-	return nil
+// refuse is the error of a plan that cannot be carried out as it was agreed to.
+func (a *applyCommand) refuse(err error) error {
+	return fmt.Errorf("%s: %w; nothing was changed; look at a new plan", a.plan, err)
 }
 
 // act carries out what the gate let through. It is begun only while ctx lasts; what

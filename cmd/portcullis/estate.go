@@ -12,23 +12,29 @@ import (
 
 // loadEstate reads what `plan --save` kept.
 func loadEstate(c *cobra.Command, file string) (estate.Estate, error) {
-	return reading(c, func() (estate.Estate, error) {
+	return load(c, file, "estate", "`portcullis plan --save` writes one", estate.Read)
+}
+
+// load reads a file of this program, of which it is said what it is and where one comes
+// from.
+func load[T any](c *cobra.Command, file, what, from string, read func([]byte) (T, error)) (T, error) {
+	return reading(c, func() (none T, err error) {
 		f, err := os.Open(file) //nolint:gosec // the one who runs the command chooses the file
 		if err != nil {
-			return estate.Estate{}, fmt.Errorf("reading the estate: %w; `portcullis plan --save` writes one", err)
+			return none, fmt.Errorf("reading the %s: %w; %s", what, err, from)
 		}
 		defer func() { _ = f.Close() }()
 		data, err := io.ReadAll(io.LimitReader(f, largest+1))
 		if err != nil {
-			return estate.Estate{}, fmt.Errorf("reading the estate: %w; `portcullis plan --save` writes one", err)
+			return none, fmt.Errorf("reading the %s: %w; %s", what, err, from)
 		}
 		if len(data) > largest {
-			return estate.Estate{}, fmt.Errorf("reading the estate: %s is larger than %d MiB, which no saved estate is; `portcullis plan --save` writes one", file, largest>>20)
+			return none, fmt.Errorf("reading the %s: %s is larger than %d MiB, which no %s is; %s", what, file, largest>>20, what, from)
 		}
-		e, err := estate.Read(data)
+		it, err := read(data)
 		if err != nil {
-			return estate.Estate{}, fmt.Errorf("reading the estate %s: %w", file, err)
+			return none, fmt.Errorf("reading the %s %s: %w", what, file, err)
 		}
-		return e, nil
+		return it, nil
 	})
 }

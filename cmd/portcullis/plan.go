@@ -76,12 +76,14 @@ func completeOutput(c *cobra.Command, values ...string) {
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func controlNames() []string {
-	var names []string
-	for _, c := range estate.Controls() {
-		names = append(names, c.Name)
+func controlNames() []string { return names(estate.Controls()) }
+
+func names(controls []estate.Control) []string {
+	var list []string
+	for _, c := range controls {
+		list = append(list, c.Name)
 	}
-	return names
+	return list
 }
 
 func (p *planCommand) run(c *cobra.Command, args []string) error {
@@ -174,7 +176,7 @@ func (p *planCommand) tell(c *cobra.Command, rules *policy.Policy, account strin
 	}
 	result := present.Result{Account: account, PolicyFile: p.policy, PolicyHash: rules.Hash}
 	for _, l := range all {
-		result.Parts = append(result.Parts, present.Conclude(l.part, l.plan, rules, only))
+		result.Parts = append(result.Parts, present.Conclude(l.part, l.plan, rules, present.Any(only)))
 	}
 	if err := p.print(c.OutOrStdout(), result); err != nil {
 		return fmt.Errorf("printing the plan: %w", err)

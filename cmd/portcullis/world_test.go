@@ -42,6 +42,7 @@ const (
 //	tag corp /npm/acme/* team:owned
 //	package corp/npm-store npm acme ui        a package in a repository
 //	request 222222222222 111122223333 prod    from an environment account to a management account
+//	grant                                     every request of Proton in the account is accepted
 //	delay 1m                                  how long a package group takes to show, or to go
 //	deployed ExternalConnectionsMode=enforce  the stack portcullis-prod, and what it is made of; see deployed_test.go
 //	advance 9600h                             time passes
@@ -282,6 +283,10 @@ func (s setup) line(words []string) error {
 		d.AddPackage(repository, words[2], words[3], words[4])
 	case "request":
 		s.proton.AddConnection(proton.Request{EnvironmentAccount: words[1], ManagementAccount: words[2], EnvironmentName: words[3], Region: region})
+	case "grant":
+		for _, c := range s.proton.Connections(home, region) {
+			c.SetStatus(proton.Connected)
+		}
 	case "delay":
 		by, err := time.ParseDuration(words[1])
 		if err != nil {

@@ -8,10 +8,15 @@ import (
 	"portcullis/shared/control"
 )
 
+const (
+	planFormat  = "portcullis-plan"
+	planVersion = 1
+)
+
 // document is a result as JSON. Its shape is documented in docs/cli.md: keys are
 // added to it, and none is taken away or changes its meaning within a version.
 type document struct {
-	Format  string                  `json:"format"` // "portcullis-plan"
+	Format  string                  `json:"format"`
 	Version int                     `json:"version"`
 	Account string                  `json:"account"`
 	Policy  documentPolicy          `json:"policy"`
@@ -53,7 +58,7 @@ type documentAction struct {
 // JSON writes a result for a program. It holds every finding that was asked for.
 func (r Result) JSON(w io.Writer) error {
 	d := document{
-		Format: "portcullis-plan", Version: 1, Account: r.Account, Policy: documentPolicy{r.PolicyFile, r.PolicyHash},
+		Format: planFormat, Version: planVersion, Account: r.Account, Policy: documentPolicy{r.PolicyFile, r.PolicyHash},
 		Verdict: r.Worst(), Counts: map[control.Verdict]int{}, Parts: []documentPart{},
 	}
 	for _, v := range order() {

@@ -38,9 +38,9 @@ type Finding struct {
 	Withheld string
 }
 
-// Conclude puts together what is to be shown of a plan: the findings that any of the
-// patterns matches, or all of them where there is no pattern.
-func Conclude(part estate.Part, plan control.Plan, p *policy.Policy, only []Pattern) Part {
+// Conclude puts together what is to be shown of a plan: the findings that are asked
+// for, or all of them where asked is nil.
+func Conclude(part estate.Part, plan control.Plan, p *policy.Policy, asked func(control.Finding) bool) Part {
 	out := Part{Part: part, Looked: plan.Looked}
 	out.Gate = control.Gate{Mode: control.Enforce, Limit: control.Limit(p.Limits), Covers: p.EnforceOn.Covers}.Pass(plan)
 	actions, withheld := map[string]*control.Action{}, map[string]string{}
@@ -51,7 +51,7 @@ func Conclude(part estate.Part, plan control.Plan, p *policy.Policy, only []Patt
 		withheld[o.ID] = o.Detail
 	}
 	for _, f := range plan.Findings {
-		if len(only) > 0 && !aboutMany(f) && !slices.ContainsFunc(only, func(p Pattern) bool { return p.Matches(f) }) {
+		if asked != nil && !aboutMany(f) && !asked(f) {
 			out.Left++
 			continue
 		}
@@ -60,19 +60,29 @@ func Conclude(part estate.Part, plan control.Plan, p *policy.Policy, only []Patt
 	return out
 }
 
-// Choose returns the plan with those actions alone that answer what any of the
-// patterns matches, or all of them where there is no pattern. What was looked at, and
-// found, stays: the share of a limit is a share of that.
-func Choose(plan control.Plan, only []Pattern) control.Plan {
-	if len(only) == 0 {
+// Choose returns the plan with those actions alone that answer what is asked for, or
+// all of them where asked is nil. What was looked at, and found, stays: the share of a
+// limit is a share of that.
+func Choose(plan control.Plan, asked func(control.Finding) bool) control.Plan {
+	if asked == nil {
 		return plan
 	}
 	chosen := map[string]bool{}
 	for _, f := range plan.Findings {
-		chosen[f.ID] = chosen[f.ID] || slices.ContainsFunc(only, func(p Pattern) bool { return p.Matches(f) })
+		chosen[f.ID] = chosen[f.ID] || asked(f)
 	}
 	plan.Actions = slices.DeleteFunc(slices.Clone(plan.Actions), func(a control.Action) bool { return !chosen[a.ID] })
 	return plan
+}
+
+// Any asks for what any of the patterns matches; it is nil where there is no pattern.
+func Any(only []Pattern) func(control.Finding) bool {
+	if len(only) == 0 {
+		return nil
+	}
+	return func(f control.Finding) bool {
+		return slices.ContainsFunc(only, func(p Pattern) bool { return p.Matches(f) })
+	}
 }
 
 // Unmatched returns those of the patterns that match no finding: what is asked for is
@@ -120,7 +130,7 @@ func split(resource string) (service, owner, name string) {
 // Pattern chooses findings.
 type Pattern struct {
 	written string
-	re      *regexp.Regexp // nil where it is the ID of a finding
+	re      *regexp.Regexp
 }
 
 // String is the pattern as it was written.
@@ -141,16 +151,10 @@ func ParsePattern(s string) (Pattern, error) {
 	return Pattern{s, re}, nil
 }
 
-// ByID is the pattern that one finding alone matches, in every run.
-func ByID(id string) Pattern { return Pattern{written: id} }
-
 // Matches tells whether the pattern matches the ARN of a finding's resource, its
 // name, its name behind the account that owns it, or what about it the finding is, such
 // as a connection or a package. A name by itself is never one of another account's.
 func (p Pattern) Matches(f control.Finding) bool {
-	if p.re == nil {
-		return f.ID == p.written
-	}
 	_, owner, name := split(f.Resource)
 	return p.re.MatchString(f.Resource) || p.re.MatchString(Name(f)) || owner != "" && p.re.MatchString(owner+"/"+name) ||
 		f.Subject != "" && p.re.MatchString(f.Subject)
