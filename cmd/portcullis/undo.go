@@ -48,6 +48,11 @@ is about everything in them that was done, each resource once, by its newest out
 What would be restored is shown and asked about; it is looked at again before each
 call and after it, and recorded.
 
+What may have been done, and does not show, is not known yet: AWS may show it only
+later, and how long that takes is not documented. Undo it again then. A package group
+that stands like that, with the mark that another outcome in the files set, loses the
+mark meanwhile, as the next run may delete it.
+
 It refuses what the present state makes wrong: a repository that has upstreams or
 another connection now, or was made anew, a package group that exists again and is not
 as it was, and what is gone. It also refuses a connection that the policy still asks to
@@ -58,7 +63,7 @@ The credentials need the rights to make the calls that it shows, and DescribeRep
 DescribePackageGroup and ListTagsForResource.
 
 Exit status: 0 everything is as it was, 2 something was refused, 1 something failed,
-was not agreed to or was interrupted.`,
+is not known yet, was not agreed to or was interrupted.`,
 		Example: `  portcullis undo portcullis-apply-20261120T090000.000Z.jsonl
   portcullis undo night.jsonl --only corp/web
   portcullis undo events.json --id 7e34d03345befd1d --profile admin`,
@@ -140,7 +145,7 @@ func (u *undoCommand) run(c *cobra.Command, files []string) error {
 		}
 	}
 	switch {
-	case view.Unread() > 0:
+	case view.Unsettled() > 0:
 		return exit(exitError)
 	case view.Refused() > 0:
 		return exit(exitViolations)
@@ -202,10 +207,11 @@ func (u *undoCommand) read(c *cobra.Command, files []string) (present.Undo, erro
 		return present.Undo{}, nothingDone(left)
 	}
 	var view present.Undo
-	done, view.Older = undo.Newest(done)
+	done, others := undo.Newest(done)
+	view.Others = len(others)
 	var regions []string
 	for _, o := range done {
-		r, err := undo.Prepare(o)
+		r, err := undo.Prepare(o, others...)
 		switch {
 		case errors.Is(err, undo.ErrNone):
 			view.None = append(view.None, o)

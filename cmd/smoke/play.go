@@ -177,7 +177,7 @@ func (s *sandbox) undo(ctx context.Context, p *policy.Policy, name string) error
 		r.Look(ctx, view)
 		actions := r.Actions()
 		if len(actions) == 0 {
-			return fmt.Errorf("undoing %s: nothing is left to do: %s%s", o.Call.Operation, r.Standing.Refused, r.Standing.Unread)
+			return fmt.Errorf("undoing %s: nothing is left to do: %s%s%s", o.Call.Operation, r.Standing.Refused, r.Standing.Unread, r.Standing.Open)
 		}
 		return s.carryOut(ctx, name, actions, undo.NewActor(view, s.writes, r))
 	}

@@ -15,7 +15,7 @@ import (
 type Undo struct {
 	Restorations []*undo.Restoration
 	None         []undo.Outcome // those that nothing can undo
-	Older        int            // outcomes that a newer one of the same resource stands before
+	Others       int            // outcomes that another one of the same resource stands before
 }
 
 // Refused counts what is not restored, on purpose.
@@ -29,11 +29,11 @@ func (u Undo) Refused() int {
 	return n
 }
 
-// Unread counts what is not restored, as nothing is known of it.
-func (u Undo) Unread() int {
+// Unsettled counts that of which nothing is known, or not yet what became of it.
+func (u Undo) Unsettled() int {
 	n := 0
 	for _, r := range u.Restorations {
-		if r.Standing.Unread != "" {
+		if r.Standing.Unread != "" || r.Standing.Open != "" {
 			n++
 		}
 	}
@@ -53,6 +53,11 @@ func (u Undo) Text(w io.Writer, colour bool) error {
 			word, verdict, lines = "not known", control.Undetermined, []string{s.Unread}
 		case s.Refused != "":
 			word, verdict, lines = "refused", control.Violation, []string{s.Refused}
+		case s.Open != "" && len(s.Left) == 0:
+			word, verdict, lines = "not known", control.Undetermined, append([]string{s.Open}, s.Differs...)
+		case s.Open != "":
+			lines = []string{s.Open}
+			n["not known even then"]++
 		case len(s.Left) == 0:
 			word, verdict, lines = "as it was", control.Compliant, append([]string{"nothing is left to restore"}, s.Differs...)
 		}
@@ -85,14 +90,14 @@ func (u Undo) Text(w io.Writer, colour bool) error {
 		fmt.Fprintf(&b, "             %s\n", Plain(line))
 	}
 	parts := []string{fmt.Sprintf("%d to restore", n["restore"])}
-	for _, word := range []string{"as it was", "refused", "not known"} {
+	for _, word := range []string{"as it was", "refused", "not known", "not known even then"} {
 		if n[word] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n[word], word))
 		}
 	}
 	fmt.Fprintf(&b, "\n%s", strings.Join(parts, ", "))
-	if u.Older > 0 {
-		fmt.Fprintf(&b, "; older outcomes of the same resources, left alone: %d", u.Older)
+	if u.Others > 0 {
+		fmt.Fprintf(&b, "; other outcomes of the same resources: %d", u.Others)
 	}
 	b.WriteString("\n")
 	_, err := io.WriteString(w, b.String())

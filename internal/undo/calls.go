@@ -121,7 +121,7 @@ func check(o Outcome) (resource, error) {
 }
 
 func checkConnection(o Outcome) (resource, error) {
-	c := &connection{arn: o.Resource, region: o.Region}
+	c := &connection{arn: o.Resource, region: o.Region, seen: o.seen()}
 	if err := strict(o.Undo[0].Input, &c.input); err != nil {
 		return nil, fmt.Errorf("its undo cannot be read: %w", err)
 	}
@@ -203,7 +203,7 @@ func (g *group) unlike(status control.Status) string {
 }
 
 func checkMark(o Outcome) (resource, error) {
-	m := &mark{arn: o.Resource}
+	m := &mark{arn: o.Resource, seen: o.seen()}
 	set := o.Undo[0]
 	if set.Operation == "UntagResource" {
 		set = o.Call

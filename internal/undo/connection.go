@@ -19,6 +19,7 @@ type connection struct {
 	name        externalconn.Name
 	input       associate
 	before      externalconn.Repository
+	seen        bool // to be gone, by the run that took it or by this undo
 }
 
 func (c *connection) calls() []control.Call {
@@ -31,7 +32,8 @@ func (c *connection) calls() []control.Call {
 //	--------------------------------------+----------------------------
 //	cannot be read                        | not known
 //	is gone, or its domain                | refused
-//	has the connection                    | as it was
+//	has the connection, which was gone    | as it was
+//	has it, and nobody has seen it gone   | not known yet: that may show later
 //	was made anew since                   | refused
 //	has another connection, or upstreams  | refused: CodeArtifact takes one connection, and none beside upstreams
 //	would be a violation under enforce_on | refused, unless it is forced
@@ -48,6 +50,7 @@ func (c *connection) look(ctx context.Context, v View) Standing {
 		return unread(ctx, fmt.Sprintf("repository %s could not be read", c.name), err)
 	}
 	s := Standing{Now: now}
+	c.seen = c.seen || !slices.Contains(now.Connections, c.input.ExternalConnection)
 	another := ""
 	if others := slices.DeleteFunc(slices.Clone(now.Connections), func(n string) bool { return n == c.input.ExternalConnection }); len(others) > 0 {
 		another = strings.Join(others, ", ")
@@ -56,6 +59,9 @@ func (c *connection) look(ctx context.Context, v View) Standing {
 	case slices.Contains(now.Connections, c.input.ExternalConnection):
 		if !slices.Equal(now.Upstreams, c.before.Upstreams) {
 			s.Differs = append(s.Differs, fmt.Sprintf("its upstreams are %q now, and were %q", now.Upstreams, c.before.Upstreams))
+		}
+		if !c.seen {
+			s.Open = fmt.Sprintf("repository %s is connected to %s, still or again; %s", c.name, c.input.ExternalConnection, later)
 		}
 		return s
 	case now.Created != nil && c.before.Created != nil && !now.Created.Equal(*c.before.Created):

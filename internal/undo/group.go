@@ -31,7 +31,8 @@ type group struct {
 	create create
 	modes  *setModes // nil where it had none of its own
 	before snapshot
-	made   bool // by this undo, as far as AWS did not refuse it
+	marks  []*mark // that the other outcomes in the files set on it
+	made   bool    // by this undo, as far as AWS did not refuse it
 }
 
 func (g *group) calls() []control.Call {
@@ -49,9 +50,10 @@ func (g *group) calls() []control.Call {
 //	cannot be read                                     | not known
 //	is not there                                       | restored, by all calls
 //	is not there, nor is its domain                    | refused
+//	is the very one that was to go                     | not known yet: it may go later
+//	is that one, with a mark of ours                   | the same; the mark is taken off, or the next run may delete it
 //	exists as the undo leaves it                       | as it was
 //	exists as the first call, made by us just now, has | restored, by the call that is left
-//	exists otherwise, made when the one before was     | refused: it was never deleted
 //	exists otherwise                                   | refused: somebody made another one
 //
 // A mode is never set on a group that this undo did not make: there is no telling whose
@@ -70,18 +72,44 @@ func (g *group) look(ctx context.Context, v View) Standing {
 	s := Standing{Now: now}
 	same := now.Contact == g.create.ContactInfo && now.Description == g.create.Description && maps.Equal(unmarked(now.Tags), g.tags())
 	switch {
+	case now.Created.UnixMilli() == g.before.Created.UnixMilli(): // one that is made again is younger
+		g.still(&s, what, now)
 	case same && g.has(now, g.wanted()):
 		s.Differs = g.differs(now)
 	case same && g.made && g.modes != nil && g.has(now, nil):
 		s.Left, s.Notes = g.calls()[1:], g.notes(v)
-	case now.Created.UnixMilli() == g.before.Created.UnixMilli():
-		s.Refused = fmt.Sprintf("%s was not deleted: it is the one that was made on %s, and somebody has changed it since; there is nothing to restore",
-			what, now.Created.Format("2006-01-02 15:04:05 UTC"))
 	default:
 		s.Refused = fmt.Sprintf("%s exists again, since %s, and is not as it was; if it should be, set it with `aws codeartifact update-package-group` and `update-package-group-origin-configuration`, or delete it and undo this again",
 			what, now.Created.Format("2006-01-02 15:04:05 UTC"))
 	}
 	return s
+}
+
+// still says what is known of a group that was to go and is there: AWS takes a while to
+// show a deletion. Nothing of it is restored, but a mark is taken off that another
+// outcome set, as the undo of that does.
+func (g *group) still(s *Standing, what string, now snapshot) {
+	s.Open = fmt.Sprintf("%s is still the one that was made on %s; %s", what, now.Created.Format("2006-01-02 15:04:05 UTC"), later)
+	value, marked := now.Tags[packagegroup.MarkTag]
+	if !marked {
+		return
+	}
+	if m := g.markOf(value); m != nil {
+		s.Left = m.calls()
+		s.Notes = []string{"with its mark, the next run may delete it", markedAgain}
+		return
+	}
+	s.Open += fmt.Sprintf("; it bears a mark that no outcome in the files set, %q, with which the next run may delete it: give the outcome of that as well, or take it off with `aws codeartifact untag-resource`", value)
+}
+
+// markOf is the mark of this value; nil where no outcome set it.
+func (g *group) markOf(value string) *mark {
+	for _, m := range g.marks {
+		if m.value() == value {
+			return m
+		}
+	}
+	return nil
 }
 
 // notes are what the undo does not bring back, and what the policy will do.
@@ -214,6 +242,9 @@ func tagsOf(ctx context.Context, api Reader, arn string) (map[string]string, err
 }
 
 func (g *group) write(ctx context.Context, api Writer, operation string) error {
+	if operation == "UntagResource" {
+		return unmark(ctx, api, g.arn)
+	}
 	if operation == "CreatePackageGroup" {
 		in := &codeartifact.CreatePackageGroupInput{Domain: &g.create.Domain, DomainOwner: &g.create.DomainOwner, PackageGroup: &g.create.PackageGroup, Tags: sdkTags(g.create.Tags)}
 		if g.create.ContactInfo != "" {

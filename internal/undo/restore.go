@@ -52,6 +52,7 @@ type Standing struct {
 	Now     any            // its state, as far as it is there
 	Refused string         // why it is not to be restored as it stands, and what to do; empty if it may be
 	Unread  string         // why nothing is known; then nothing is done
+	Open    string         // why it is not known yet what became of it, whatever is left to do; empty if it is known
 	Notes   []string       // what a person should know before agreeing
 	Differs []string       // in what it is not as it was, although nothing is left to do
 }
@@ -64,12 +65,31 @@ type Restoration struct {
 	resource resource
 }
 
-// Prepare reads the undo of an outcome. It calls nothing. The error is [ErrNone] where
-// there is none, and otherwise says what is wrong with the record.
-func Prepare(o Outcome) (*Restoration, error) {
+// later is what is told of a write that may have been made, and does not show.
+const later = "it is not known yet what became of it: AWS may show what was done only later, and how long that takes is not documented, so undo this again later"
+
+// Prepare reads the undo of an outcome, and of the marks that others of the same
+// package group set. It calls nothing. The error is [ErrNone] where there is none, and
+// otherwise says what is wrong with the record.
+func Prepare(o Outcome, others ...Outcome) (*Restoration, error) {
 	r, err := check(o)
 	if err != nil {
 		return nil, err
+	}
+	if g, ok := r.(*group); ok {
+		for _, other := range others {
+			if other.Resource != o.Resource || other.Call.Operation != "TagResource" {
+				continue
+			}
+			m, err := check(other)
+			if errors.Is(err, ErrNone) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("another outcome of it, by run %s: %w", other.Run, err)
+			}
+			g.marks = append(g.marks, m.(*mark))
+		}
 	}
 	return &Restoration{Outcome: o, resource: r}, nil
 }
@@ -148,8 +168,12 @@ func (a *Actor) Recheck(ctx context.Context, action control.Action) control.Plan
 		f.Verdict, f.Reason = control.Undetermined, s.Unread
 	case s.Refused != "":
 		f.Reason = s.Refused
+	case s.Open != "" && (len(s.Left) == 0 || s.Left[0].Operation != action.Call.Operation):
+		f.Verdict, f.Reason = control.Undetermined, s.Open
 	case len(s.Left) == 0:
 		f.Reason = "it is as it was"
+	case r.Standing.Open != "" && s.Left[0].Operation != action.Call.Operation:
+		f.Verdict, f.Reason = control.Undetermined, showsNow
 	case s.Left[0].Operation != action.Call.Operation:
 		f.Reason = "the call before this one was not made"
 	default:
@@ -185,14 +209,33 @@ func (a *Actor) Verify(ctx context.Context, action control.Action) (control.Look
 		switch {
 		case s.Unread != "":
 			return control.Look{}, errors.New(s.Unread)
-		case s.Refused == "" && (len(s.Left) == 0 || s.Left[0].Operation != action.Call.Operation):
-			return control.Look{Done: true, Remark: strings.Join(s.Differs, "; ")}, nil
+		case s.shows(action.Call.Operation):
+			remarks := s.Differs
+			switch {
+			case s.Open != "":
+				remarks = append(remarks, s.Open)
+			case a.of.Standing.Open != "" && len(s.Left) > 0:
+				remarks = append(remarks, showsNow)
+			}
+			return control.Look{Done: true, Remark: strings.Join(remarks, "; ")}, nil
 		case !a.begun:
 			return control.Look{}, nil
 		case !a.pause(ctx):
 			return control.Look{}, errors.New("it does not show yet; a package group takes a while to")
 		}
 	}
+}
+
+// showsNow is what is told where a call that was open turns out to have been made.
+const showsNow = "it shows now that the call was made; undo this again, to be shown what restores it"
+
+// shows tells whether the effect of a call of an undo is seen. What still stands as it
+// did before the call that is undone has nothing of a restoration, but may lose a mark.
+func (s Standing) shows(operation string) bool {
+	if s.Refused != "" || s.Open != "" && operation != "UntagResource" {
+		return false
+	}
+	return len(s.Left) == 0 || s.Left[0].Operation != operation
 }
 
 // pause waits before the next look, and tells whether there is time for one.
