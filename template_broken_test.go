@@ -608,6 +608,10 @@ func TestTemplateChecksCanFail(t *testing.T) {
 			"an archive that is never emptied", in, "      RetentionDays: !Ref ArchiveDays\n", ""},
 		{"what is reported is logged and archived",
 			"a rule that sleeps", in, "      Description: Everything that Portcullis reports, into a log.\n", "      Description: Everything that Portcullis reports, into a log.\n      State: DISABLED\n"},
+		{"what is reported is logged and archived",
+			"a first round that is planned before the rule is there", in, "    DependsOn: [EventsToLog, EventsMayLog]\n", "    DependsOn: [EventsMayLog]\n"},
+		{"what is reported is logged and archived",
+			"a first round that is planned before the log takes it", in, "    DependsOn: [EventsToLog, EventsMayLog]\n", "    DependsOn: [EventsToLog]\n"},
 
 		{"every log can be found by an output",
 			"a log without an output", in, "  PackageGroupsLogName:", "  PackageGroupsLogbookName:"},

@@ -1244,6 +1244,8 @@ func eventsAreKept(p project, c *complaints) {
 	})
 	c.equal("state of the rule", s.Get("EventsToLog", "State"), nil) // enabled
 	c.equal("where it is logged", s.Get("EventsToLog", "Targets", 0, "Arn"), eventsLog)
+	// The first round is planned as soon as its schedule is there, and the second run is to find it.
+	c.equal("what must be there before the first round", s.Resources["PlannerSchedule"].Attributes["DependsOn"], any([]any{"EventsToLog", "EventsMayLog"}))
 }
 
 // variable is one of an input transformer. Its template is a text in quotes, in which < and > cannot be escaped.

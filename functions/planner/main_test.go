@@ -564,32 +564,63 @@ func TestARoundIsNotToldFromAPartOfItsEvents(t *testing.T) {
 	}
 }
 
+// found has a round made, and returns the counts of rounds that the planner found in
+// the log.
+func (o *org) found() (list []int) {
+	o.T.Helper()
+	o.Functions["planner"].Mark()
+	if err := o.Round(); err != nil {
+		o.T.Fatal(err)
+	}
+	for _, line := range o.Functions["planner"].Logs() {
+		if m := decode[struct {
+			Control     string
+			RoundsFound *int
+		}](o.T, json.RawMessage(line)); m.RoundsFound != nil && m.Control == round.Name {
+			list = append(list, *m.RoundsFound)
+		}
+	}
+	return list
+}
+
 // A log that nothing comes into reads like one without rounds, so the planner counts
 // those that it finds.
 func TestALogThatNothingComesIntoRings(t *testing.T) {
 	o := newOrg(t, "monitor", nil)
 	o.round()
-	found := func() (list []int) {
-		o.Functions["planner"].Mark()
-		o.round()
-		for _, line := range o.Functions["planner"].Logs() {
-			if m := decode[struct {
-				Control     string
-				RoundsFound *int
-			}](t, json.RawMessage(line)); m.RoundsFound != nil && m.Control == round.Name {
-				list = append(list, *m.RoundsFound)
-			}
-		}
-		return list
-	}
-	if got := found(); len(got) != 1 || got[0] < 1 {
+	if got := o.found(); len(got) != 1 || got[0] < 1 {
 		t.Errorf("found %v rounds, and there was one", got)
 	}
 	o.Logs.RemoveGroup(home, region, hub.EventsLog)
 	o.Logs.AddGroup(home, region, hub.EventsLog) // the rule does not know it
 	for range 2 {
-		if diff := cmp.Diff([]int{0}, found()); diff != "" {
+		o.World.Advance(time.Hour)
+		if diff := cmp.Diff([]int{0}, o.found()); diff != "" {
 			t.Errorf("rounds found in a log without any (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// A run may slip, and finds the round before it even so. A round that is older than
+// that stays in the log, and does not count: it would hide that nothing comes after it.
+func TestOnlyTheLastRoundsAreFound(t *testing.T) {
+	const every = time.Hour
+	o := newOrg(t, "monitor", nil)
+	o.round()
+	planned := o.World.Now().Add(-time.Hour)
+	o.Events.SetEnabled(home, region, hub.Name, "EventsToLog", false) // what is planned from here on is not found
+	for _, step := range []struct {
+		age  time.Duration
+		want int
+	}{
+		{every, 1},
+		{every + 5*time.Second, 1},
+		{every + round.Longest - time.Minute, 1},
+		{every + round.Longest + time.Minute, 0},
+	} {
+		o.World.Advance(planned.Add(step.age).Sub(o.World.Now()))
+		if diff := cmp.Diff([]int{step.want}, o.found()); diff != "" {
+			t.Errorf("rounds found %v after the only one in the log (-want +got):\n%s", step.age, diff)
 		}
 	}
 }
