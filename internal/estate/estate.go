@@ -16,6 +16,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"portcullis/shared/awsio"
@@ -70,35 +71,59 @@ func of[O Observation](name, section string, has func(*policy.Policy) bool,
 		},
 		load: func(data json.RawMessage) (Observation, error) {
 			var o O
-			if err := whole(data, o); err != nil {
+			if err := json.Unmarshal(data, &o); err != nil {
 				return nil, err
 			}
-			err := json.Unmarshal(data, &o)
-			return o, err
+			return o, whole(data, o)
 		},
 	}
 }
 
-// whole is an error where a kept observation lacks what even one of nothing is written
-// with. It would be read as if nothing were there.
-func whole(kept json.RawMessage, nothing Observation) error {
-	least, err := json.Marshal(nothing)
+// whole is an error where a kept observation lacks anything that it is written with now
+// that it was read. What is not there was read as if it were empty.
+func whole(kept json.RawMessage, read Observation) error {
+	again, err := json.Marshal(read)
 	if err != nil {
 		return err
 	}
-	var has, needs map[string]json.RawMessage
-	if err := json.Unmarshal(kept, &has); err != nil {
+	var has, needs any
+	if err := errors.Join(json.Unmarshal(kept, &has), json.Unmarshal(again, &needs)); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(least, &needs); err != nil {
-		return err
-	}
-	for _, key := range slices.Sorted(maps.Keys(needs)) {
-		if value, there := has[key]; !there || string(value) == "null" && string(needs[key]) != "null" {
-			return fmt.Errorf("it has no %q", key)
-		}
+	if place := lacking(has, needs, ""); place != "" {
+		return fmt.Errorf("it has no %q", place)
 	}
 	return nil
+}
+
+// lacking returns the first place that is in one value and not in the other, or is null
+// there; empty if there is none. Both stand at the same place.
+func lacking(has, needs any, at string) string {
+	if has == nil && needs != nil && at != "" {
+		return at
+	}
+	switch needs := needs.(type) {
+	case map[string]any:
+		object, _ := has.(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(needs)) {
+			place := strings.TrimPrefix(at+"."+key, ".")
+			value, there := object[key]
+			if !there {
+				return place
+			}
+			if place := lacking(value, needs[key], place); place != "" {
+				return place
+			}
+		}
+	case []any:
+		list, _ := has.([]any)
+		for i, element := range needs[:min(len(list), len(needs))] {
+			if place := lacking(list[i], element, fmt.Sprintf("%s[%d]", at, i)); place != "" {
+				return place
+			}
+		}
+	}
+	return ""
 }
 
 // Find returns the control of a name.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -327,29 +328,54 @@ func calls(c Conclusion) int {
 	return 0
 }
 
-// What is missing in a file would be read as nothing there.
+// What is missing in a file would be read as nothing there, however deep it was.
 func TestNothingMayBeMissingOfWhatWasSeen(t *testing.T) {
 	e, _ := look(t, parse(t, everything), nil)
-	for i, part := range e.Parts {
-		var f struct {
-			Parts []struct{ Seen map[string]any }
+	var all struct {
+		Format  string           `json:"format"`
+		Version int              `json:"version"`
+		Parts   []map[string]any `json:"parts"`
+	}
+	if err := json.Unmarshal(kept(t, e), &all); err != nil {
+		t.Fatal(err)
+	}
+	// What is by name has one less, as a list would, and what was not looked at is said to be so.
+	named := []string{"groups", "close", "claims", "tags", "draws"}
+	optional := []string{"createdTime of connected", "description of connected", "administratorAccount of connected", "roleArn of MANAGEMENT_ACCOUNT", "roleArn of ENVIRONMENT_ACCOUNT"}
+	missed := map[string]bool{}
+	var without func(part int, of string, at string, value any)
+	without = func(part int, of, at string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for key, inner := range maps.Clone(value) {
+				place := strings.TrimPrefix(at+"."+key, ".")
+				without(part, key, place, inner)
+				if slices.Contains(named, of) || slices.Contains(optional, key+" of "+of) {
+					continue
+				}
+				delete(value, key)
+				data, err := json.Marshal(all)
+				if err != nil {
+					t.Fatal(err)
+				}
+				value[key] = inner
+				missed[key] = true
+				if _, err := Read(data); err == nil || !strings.Contains(err.Error(), "cannot be read: ") || at == "" && !strings.Contains(err.Error(), `it has no "`+key) {
+					t.Errorf("%s without %s: error %v", e.Parts[part].Control, place, err)
+				}
+			}
+		case []any:
+			for i, inner := range value {
+				without(part, of, fmt.Sprintf("%s[%d]", at, i), inner)
+			}
 		}
-		if err := json.Unmarshal(kept(t, e), &f); err != nil {
-			t.Fatal(err)
-		}
-		for key := range f.Parts[i].Seen {
-			var all map[string]any
-			if err := json.Unmarshal(kept(t, e), &all); err != nil {
-				t.Fatal(err)
-			}
-			delete(all["parts"].([]any)[i].(map[string]any)["seen"].(map[string]any), key)
-			data, err := json.Marshal(all)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := Read(data); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("it has no %q", key)) {
-				t.Errorf("%s without %s: error %v", part.Control, key, err)
-			}
+	}
+	for i, part := range all.Parts {
+		without(i, "", "", part["seen"])
+	}
+	for _, key := range []string{"tree", "package", "MANAGEMENT_ACCOUNT", "restrictions", "mode", "upstreams", "region"} {
+		if !missed[key] {
+			t.Errorf("nothing was without %s", key)
 		}
 	}
 }

@@ -71,6 +71,15 @@ func (o *Observation) UnmarshalJSON(data []byte) error {
 	}
 	o.Downstream = nil
 	if saved.Downstream != nil {
+		told := map[Name]bool{}
+		for _, d := range *saved.Downstream {
+			told[Name{Owner: d.Owner, Domain: d.Domain}] = true
+		}
+		for _, r := range o.Connected {
+			if !told[r.Name.domain()] {
+				return fmt.Errorf("it has no word on what draws from repository %s", r.Name)
+			}
+		}
 		o.Downstream = restored(*saved.Downstream, o.Connected)
 	}
 	return nil

@@ -82,6 +82,7 @@ func TestWhatWasNotKeptByUsIsRefused(t *testing.T) {
 	for name, text := range map[string]string{
 		"an ARN of another repository": `{"connected":[{"owner":"111122223333","domain":"corp","name":"a","arn":"arn:aws:codeartifact:eu-west-1:111122223333:repository/corp/b","externalConnections":["public:npmjs"],"upstreams":[]}]}`,
 		"no connection":                `{"connected":[{"owner":"111122223333","domain":"corp","name":"a","arn":"arn:aws:codeartifact:eu-west-1:111122223333:repository/corp/a","upstreams":[]}]}`,
+		"nothing of who draws from it": `{"connected":[{"owner":"111122223333","domain":"corp","name":"a","arn":"arn:aws:codeartifact:eu-west-1:111122223333:repository/corp/a","externalConnections":["public:npmjs"],"upstreams":[]}],"downstream":[]}`,
 		"something else":               `{"connected":"corp/a"}`,
 	} {
 		if err := json.Unmarshal([]byte(text), new(Observation)); err == nil {

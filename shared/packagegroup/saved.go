@@ -30,6 +30,11 @@ func (t *Tree) UnmarshalJSON(data []byte) error {
 		if _, ok := t.Groups[g.Parent]; g.Pattern != pattern || !ok && pattern != Root {
 			return fmt.Errorf("domain %s: group %q has the pattern %q and the parent %q", t.Domain.Name, pattern, g.Pattern, g.Parent)
 		}
+		for _, r := range restrictions {
+			if _, ok := g.Controls[r]; !ok {
+				return fmt.Errorf("domain %s: group %q has no %s", t.Domain.Name, pattern, r)
+			}
+		}
 		g.Created = g.Created.UTC()
 		t.Groups[pattern] = g
 	}

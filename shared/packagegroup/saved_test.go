@@ -3,6 +3,7 @@ package packagegroup
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,13 +91,25 @@ func TestWhatIsKeptIsJudgedTheSame(t *testing.T) {
 }
 
 func TestATreeThatDoesNotHoldTogetherIsRefused(t *testing.T) {
-	for name, text := range map[string]string{
-		"no root":                 `{"domain":{"owner":"111122223333","name":"corp"},"groups":{}}`,
-		"a parent that is not":    `{"domain":{"owner":"111122223333","name":"corp"},"groups":{"/*":{"pattern":"/*"},"/npm/*":{"pattern":"/npm/*","parent":"/x/*"}}}`,
-		"a group of another name": `{"domain":{"owner":"111122223333","name":"corp"},"groups":{"/*":{"pattern":"/npm/*"}}}`,
+	for name, test := range map[string]struct {
+		change func(Tree)
+		want   string
+	}{
+		"no root":                        {func(t Tree) { delete(t.Groups, Root) }, "has no group /*"},
+		"a parent that is not":           {func(t Tree) { t.Groups["/npm/*"] = group("/npm/*", "/x/*") }, `the parent "/x/*"`},
+		"a group of another name":        {func(t Tree) { t.Groups["/npm/*"] = group("/pypi/*", Root) }, `has the pattern "/pypi/*"`},
+		"a group without PUBLISH":        {func(t Tree) { delete(t.Groups["/npm/*"].Controls, "PUBLISH") }, `group "/npm/*" has no PUBLISH`},
+		"a root without what it lets in": {func(t Tree) { delete(t.Groups[Root].Controls, "EXTERNAL_UPSTREAM") }, `group "/*" has no EXTERNAL_UPSTREAM`},
 	} {
-		if err := json.Unmarshal([]byte(text), new(Tree)); err == nil {
-			t.Errorf("%s: is accepted", name)
+		broken := tree(group("/npm/*", Root))
+		reload(t, Observation{Domains: []Seen{{Tree: broken}}})
+		test.change(broken)
+		data, err := json.Marshal(broken)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, new(Tree)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want %s", name, err, test.want)
 		}
 	}
 }

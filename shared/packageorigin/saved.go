@@ -71,6 +71,11 @@ func (r *Resolved) UnmarshalJSON(data []byte) error {
 		is.Restriction.Repositories = is.Repositories
 		r.Restrictions[kind] = is.Restriction
 	}
+	for _, kind := range []string{"PUBLISH", "EXTERNAL_UPSTREAM", "INTERNAL_UPSTREAM"} {
+		if _, ok := r.Restrictions[kind]; !ok {
+			return fmt.Errorf("%s in domain %s has no %s", r.Package.URL, r.Domain, kind)
+		}
+	}
 	return nil
 }
 

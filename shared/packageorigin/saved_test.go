@@ -2,6 +2,7 @@ package packageorigin
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,5 +88,21 @@ func TestAnotherPolicyFindsWhatNobodyAskedAboutUndetermined(t *testing.T) {
 	}
 	if f := seen(resolved(read)).Judge(&policy.Policy{PackageOrigins: &policy.PackageOrigins{}}, time.Time{}).Findings; len(f) != 0 {
 		t.Errorf("without a guard there are findings: %+v", f)
+	}
+}
+
+// A restriction that nothing is said of would be told as one without a mode.
+func TestAPackageWithoutARestrictionIsRefused(t *testing.T) {
+	for _, kind := range kinds() {
+		r := resolved(set(block))
+		reload(t, seen(r))
+		delete(r.Restrictions, kind)
+		data, err := json.Marshal(seen(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, new(Observation)); err == nil || !strings.Contains(err.Error(), "has no "+kind) {
+			t.Errorf("without %s: error %v", kind, err)
+		}
 	}
 }

@@ -1,6 +1,32 @@
 package protonconn
 
-import "portcullis/shared/policy"
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"portcullis/shared/policy"
+)
+
+// An observation can be kept as JSON and read back without loss, so that what was
+// seen once can be judged again, under another policy.
+
+type plainObservation Observation // without the methods
+
+// UnmarshalJSON reads an observation of both sides. One that was neither listed nor
+// could not be read would look like one without connections.
+func (o *Observation) UnmarshalJSON(data []byte) error {
+	if err := json.Unmarshal(data, (*plainObservation)(o)); err != nil {
+		return err
+	}
+	for _, side := range []Side{Management, Environment} {
+		unread := slices.ContainsFunc(o.Unread, func(u Unread) bool { return u.Side == side })
+		if o.Sides[side] == nil && !unread && o.Gone == nil {
+			return fmt.Errorf("it has no %q", "sides."+string(side))
+		}
+	}
+	return nil
+}
 
 // Complete tells whether both sides were read, and what uses them.
 func (o Observation) Complete() bool { return len(o.Unread) == 0 && o.Gone == nil }

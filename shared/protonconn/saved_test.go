@@ -62,3 +62,22 @@ func TestWhatIsKeptIsJudgedTheSame(t *testing.T) {
 		}
 	})
 }
+
+// A side that nothing is said of would look like one without connections.
+func TestASideThatNothingIsSaidOfIsRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		text   string
+		accept bool
+	}{
+		"both listed":            {`{"sides":{"MANAGEMENT_ACCOUNT":[],"ENVIRONMENT_ACCOUNT":[]}}`, true},
+		"one listed, one unread": {`{"sides":{"ENVIRONMENT_ACCOUNT":[]},"unread":[{"side":"MANAGEMENT_ACCOUNT"}]}`, true},
+		"Proton is gone":         {`{"sides":{},"gone":{"code":"service-retired"}}`, true},
+		"one listed":             {`{"sides":{"ENVIRONMENT_ACCOUNT":[]}}`, false},
+		"one that is no list":    {`{"sides":{"MANAGEMENT_ACCOUNT":[],"ENVIRONMENT_ACCOUNT":null}}`, false},
+		"the same one unread":    {`{"sides":{"ENVIRONMENT_ACCOUNT":[]},"unread":[{"side":"ENVIRONMENT_ACCOUNT"}]}`, false},
+	} {
+		if err := json.Unmarshal([]byte(test.text), new(Observation)); (err == nil) != test.accept {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
