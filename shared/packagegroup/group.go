@@ -2,8 +2,10 @@ package packagegroup
 
 import (
 	"fmt"
+	"math/bits"
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -157,11 +159,18 @@ func fold(pattern string) (folded string, exact bool) {
 }
 
 // index holds patterns so that those which resemble another one are found without a
-// look at each: a domain may have thousands of groups.
+// look at each: a domain may have thousands of groups, and their names may be alike.
 type index struct {
 	patterns []string
-	inexact  []int      // the places of those whose levelling is not exact
-	levelled []levelled // the others, sorted by what they look like
+	inexact  []int // the places of those whose levelling is not exact
+
+	// The others are sorted by what they look like. They are reached through at only,
+	// so that a test can count how many were looked at.
+	levelled int // how many they are
+	at       func(i int) levelled
+
+	// lowest[k][i] is which of the 2^k levelled ones from i on has the lowest place.
+	lowest [][]int
 }
 
 type levelled struct {
@@ -171,21 +180,45 @@ type levelled struct {
 
 func indexed(patterns []string) index {
 	x := index{patterns: patterns}
+	var list []levelled
 	for place, pattern := range patterns {
 		if folded, exact := fold(pattern); exact {
-			x.levelled = append(x.levelled, levelled{folded, place})
+			list = append(list, levelled{folded, place})
 		} else {
 			x.inexact = append(x.inexact, place)
 		}
 	}
-	slices.SortFunc(x.levelled, func(a, b levelled) int { return strings.Compare(a.folded, b.folded) })
+	slices.SortFunc(list, func(a, b levelled) int { return strings.Compare(a.folded, b.folded) })
+	x.levelled, x.at = len(list), func(i int) levelled { return list[i] }
+
+	row := make([]int, len(list))
+	for i := range row {
+		row[i] = i
+	}
+	for width := 1; len(row) > 0; width *= 2 {
+		x.lowest = append(x.lowest, row)
+		next := make([]int, max(0, len(row)-width))
+		for i := range next {
+			next[i] = x.lower(row[i], row[i+width])
+		}
+		row = next
+	}
 	return x
+}
+
+// lower returns which of two levelled patterns has the lower place.
+func (x index) lower(i, j int) int {
+	if x.at(j).place < x.at(i).place {
+		return j
+	}
+	return i
 }
 
 // first returns the first of the patterns that resembles the given one and counts.
 // Two resemble each other if a name could match one of them and be a look-alike of the
 // other: one of them, levelled, begins like the other. Where it cannot be told, they
-// do. No others are looked at.
+// do. However many resemble it, those that do not count and come before it are all that
+// is looked at beside it.
 func (x index) first(pattern string, counts func(string) bool) (string, bool) {
 	folded, exact := fold(pattern)
 	if !exact {
@@ -199,36 +232,41 @@ func (x index) first(pattern string, counts func(string) bool) (string, bool) {
 	if i := slices.IndexFunc(x.inexact, func(place int) bool { return counts(x.patterns[place]) }); i >= 0 {
 		best = x.inexact[i]
 	}
-	try := func(place int) {
-		if place < best && counts(x.patterns[place]) {
-			best = place
-		}
-	}
 	for end := range folded {
-		for _, l := range x.from(folded[:end]) {
-			if l.folded != folded[:end] {
-				break
-			}
-			try(l.place)
-		}
+		shorter := folded[:end]
+		from := x.search(0, func(text string) bool { return text >= shorter })
+		best = x.firstOf(from, x.search(from, func(text string) bool { return text > shorter }), best, counts)
 	}
-	for _, l := range x.from(folded) {
-		if !strings.HasPrefix(l.folded, folded) {
-			break
-		}
-		try(l.place)
-	}
+	from := x.search(0, func(text string) bool { return text >= folded })
+	best = x.firstOf(from, x.search(from, func(text string) bool { return !strings.HasPrefix(text, folded) }), best, counts)
 	if best == len(x.patterns) {
 		return "", false
 	}
 	return x.patterns[best], true
 }
 
-// from returns the levelled patterns in their order, from where one stands, or would,
-// that looks just so. What begins so comes next.
-func (x index) from(folded string) []levelled {
-	i, _ := slices.BinarySearchFunc(x.levelled, folded, func(l levelled, to string) int { return strings.Compare(l.folded, to) })
-	return x.levelled[i:]
+// search returns the first of the levelled patterns from a number on that looks as
+// asked, if all after it do, too.
+func (x index) search(from int, looks func(text string) bool) int {
+	return from + sort.Search(x.levelled-from, func(i int) bool { return looks(x.at(from + i).folded) })
+}
+
+// firstOf returns the lowest place of the levelled patterns with the numbers from one
+// up to another that is below the best so far and counts, or the best so far.
+func (x index) firstOf(from, to, best int, counts func(string) bool) int {
+	if from >= to {
+		return best
+	}
+	k := bits.Len(uint(to-from)) - 1
+	i := x.lower(x.lowest[k][from], x.lowest[k][to-1<<k])
+	place := x.at(i).place
+	switch {
+	case place >= best:
+		return best
+	case counts(x.patterns[place]):
+		return place
+	}
+	return x.firstOf(i+1, to, x.firstOf(from, i, best, counts), counts)
 }
 
 // ParseARN takes the identity of a group from its ARN, in which *, $ and % of the
