@@ -140,11 +140,13 @@ func lookalikes(l listing, g Group) kept {
 	if parent := l.Groups[g.Parent]; !parent.blocks() {
 		return kept{"lookalikes", fmt.Sprintf("kept: while it exists, look-alikes of `%s` are blocked, and %s above it would let them in; `lookalikes: ignore` would let it go", what, g.Parent)}
 	}
-	p, found := l.open.first(g.Pattern, func(p string) bool { return !l.ancestor(p, g.Pattern) && !l.ancestor(g.Pattern, p) })
-	if !found {
-		return kept{}
+	own := lookOf(g.Pattern)
+	for _, other := range l.open {
+		if p := other.pattern; own.resembles(other) && !l.ancestor(p, g.Pattern) && !l.ancestor(g.Pattern, p) {
+			return kept{"lookalikes", fmt.Sprintf("kept: while it exists, look-alikes of `%s` are blocked, and some of them may match %s, which would let them in; `lookalikes: ignore` would let it go", what, p)}
+		}
 	}
-	return kept{"lookalikes", fmt.Sprintf("kept: while it exists, look-alikes of `%s` are blocked, and some of them may match %s, which would let them in; `lookalikes: ignore` would let it go", what, p)}
+	return kept{}
 }
 
 // Decide concludes what the policy says about every group that was observed.

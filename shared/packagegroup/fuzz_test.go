@@ -89,10 +89,10 @@ func FuzzPattern(f *testing.F) {
 		f.Add(pattern, uint64(1))
 	}
 	f.Fuzz(func(t *testing.T, pattern string, seed uint64) {
-		if !resemble(pattern, pattern) {
+		if !lookOf(pattern).resembles(lookOf(pattern)) {
 			t.Errorf("%q does not resemble itself", pattern)
 		}
-		if other := vary(pattern, rand.New(rand.NewPCG(seed, 0))); !resemble(pattern, other) || !resemble(other, pattern) {
+		if other := vary(pattern, rand.New(rand.NewPCG(seed, 0))); !lookOf(pattern).resembles(lookOf(other)) || !lookOf(other).resembles(lookOf(pattern)) {
 			t.Errorf("%q does not resemble %q", pattern, other)
 		}
 		if folded, exact := fold(pattern); exact {

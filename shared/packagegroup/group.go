@@ -2,10 +2,8 @@ package packagegroup
 
 import (
 	"fmt"
-	"math/bits"
 	"net/url"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 )
@@ -88,11 +86,19 @@ func (t *Tree) Adopt() {
 // each of its groups.
 type listing struct {
 	Tree
-	open index // the patterns of the groups that do not block everything, leaves first
+	open []look // of the groups that do not block everything, leaves first
 }
 
+// listingOf levels each pattern once, and not once for each pair: nothing stops a
+// decision before the time of its run is up, and a domain may have thousands of groups.
 func listingOf(t Tree) listing {
-	return listing{t, indexed(slices.DeleteFunc(patterns(t), func(p string) bool { return t.Groups[p].blocks() }))}
+	l := listing{Tree: t}
+	for _, p := range patterns(t) {
+		if !t.Groups[p].blocks() {
+			l.open = append(l.open, lookOf(p))
+		}
+	}
+	return l
 }
 
 // ancestor says whether the group of pattern a is above that of pattern b, or the
@@ -158,115 +164,22 @@ func fold(pattern string) (folded string, exact bool) {
 	return b.String(), exact
 }
 
-// index holds patterns so that those which resemble another one are found without a
-// look at each: a domain may have thousands of groups, and their names may be alike.
-type index struct {
-	patterns []string
-	inexact  []int // the places of those whose levelling is not exact
-
-	// The others are sorted by what they look like. They are reached through at only,
-	// so that a test can count how many were looked at.
-	levelled int // how many they are
-	at       func(i int) levelled
-
-	// lowest[k][i] is which of the 2^k levelled ones from i on has the lowest place.
-	lowest [][]int
+// look is what a pattern looks like; see fold.
+type look struct {
+	pattern, folded string
+	exact           bool
 }
 
-type levelled struct {
-	folded string
-	place  int
-}
-
-func indexed(patterns []string) index {
-	x := index{patterns: patterns}
-	var list []levelled
-	for place, pattern := range patterns {
-		if folded, exact := fold(pattern); exact {
-			list = append(list, levelled{folded, place})
-		} else {
-			x.inexact = append(x.inexact, place)
-		}
-	}
-	slices.SortFunc(list, func(a, b levelled) int { return strings.Compare(a.folded, b.folded) })
-	x.levelled, x.at = len(list), func(i int) levelled { return list[i] }
-
-	row := make([]int, len(list))
-	for i := range row {
-		row[i] = i
-	}
-	for width := 1; len(row) > 0; width *= 2 {
-		x.lowest = append(x.lowest, row)
-		next := make([]int, max(0, len(row)-width))
-		for i := range next {
-			next[i] = x.lower(row[i], row[i+width])
-		}
-		row = next
-	}
-	return x
-}
-
-// lower returns which of two levelled patterns has the lower place.
-func (x index) lower(i, j int) int {
-	if x.at(j).place < x.at(i).place {
-		return j
-	}
-	return i
-}
-
-// first returns the first of the patterns that resembles the given one and counts.
-// Two resemble each other if a name could match one of them and be a look-alike of the
-// other: one of them, levelled, begins like the other. Where it cannot be told, they
-// do. However many resemble it, those that do not count and come before it are all that
-// is looked at beside it.
-func (x index) first(pattern string, counts func(string) bool) (string, bool) {
+func lookOf(pattern string) look {
 	folded, exact := fold(pattern)
-	if !exact {
-		i := slices.IndexFunc(x.patterns, counts)
-		if i < 0 {
-			return "", false
-		}
-		return x.patterns[i], true
-	}
-	best := len(x.patterns)
-	if i := slices.IndexFunc(x.inexact, func(place int) bool { return counts(x.patterns[place]) }); i >= 0 {
-		best = x.inexact[i]
-	}
-	for end := range folded {
-		shorter := folded[:end]
-		from := x.search(0, func(text string) bool { return text >= shorter })
-		best = x.firstOf(from, x.search(from, func(text string) bool { return text > shorter }), best, counts)
-	}
-	from := x.search(0, func(text string) bool { return text >= folded })
-	best = x.firstOf(from, x.search(from, func(text string) bool { return !strings.HasPrefix(text, folded) }), best, counts)
-	if best == len(x.patterns) {
-		return "", false
-	}
-	return x.patterns[best], true
+	return look{pattern, folded, exact}
 }
 
-// search returns the first of the levelled patterns from a number on that looks as
-// asked, if all after it do, too.
-func (x index) search(from int, looks func(text string) bool) int {
-	return from + sort.Search(x.levelled-from, func(i int) bool { return looks(x.at(from + i).folded) })
-}
-
-// firstOf returns the lowest place of the levelled patterns with the numbers from one
-// up to another that is below the best so far and counts, or the best so far.
-func (x index) firstOf(from, to, best int, counts func(string) bool) int {
-	if from >= to {
-		return best
-	}
-	k := bits.Len(uint(to-from)) - 1
-	i := x.lower(x.lowest[k][from], x.lowest[k][to-1<<k])
-	place := x.at(i).place
-	switch {
-	case place >= best:
-		return best
-	case counts(x.patterns[place]):
-		return place
-	}
-	return x.firstOf(i+1, to, x.firstOf(from, i, best, counts), counts)
+// resembles says whether a name could match one of the patterns and be a look-alike of
+// the other: one of them, levelled, begins like the other. Where it cannot be told,
+// they do.
+func (a look) resembles(b look) bool {
+	return !a.exact || !b.exact || strings.HasPrefix(a.folded, b.folded) || strings.HasPrefix(b.folded, a.folded)
 }
 
 // ParseARN takes the identity of a group from its ARN, in which *, $ and % of the
