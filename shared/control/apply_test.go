@@ -252,7 +252,11 @@ func TestApplyLooksAgainForWhatMayShowLate(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
 				o := apply(t, &test.w, "a")[0]
+				if took, want := time.Since(start), time.Duration(test.looks-1)*2*time.Second; took != want {
+					t.Errorf("it took %s, want %s between the looks", took, want)
+				}
 				if looks := len(test.w.seen["verify"]); looks != test.looks || o.Status != test.status || o.Code != test.code {
 					t.Errorf("after %d looks %s, %s; want %d, %s, %s", looks, o.Status, o.Code, test.looks, test.status, test.code)
 				}
