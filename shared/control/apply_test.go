@@ -265,6 +265,29 @@ func TestApplyLooksAgainForWhatMayShowLate(t *testing.T) {
 	}
 }
 
+// slowToLook is a world in which a look takes its time.
+type slowToLook struct {
+	*world
+	takes time.Duration
+}
+
+func (w slowToLook) Verify(ctx context.Context, a control.Action) (control.Look, error) {
+	time.Sleep(w.takes)
+	return w.world.Verify(ctx, a)
+}
+
+// A second look has no more time than the first one left.
+func TestApplyLooksAgainOnlyInTheTimeForTheLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{answer: control.Accepted}
+		start := time.Now()
+		o := control.Apply(t.Context(), t.Context(), []control.Action{{ID: "a"}}, slowToLook{w, 7 * time.Second}, w)[0]
+		if took := time.Since(start); took != 8*time.Second || len(w.seen["verify"]) != 1 || o.Code != "unverified" {
+			t.Errorf("after %s and %d looks %s, %s; want one look, 8 s and unverified", took, len(w.seen["verify"]), o.Status, o.Code)
+		}
+	})
+}
+
 func TestApplySaysWhatTheLookRemarks(t *testing.T) {
 	w := &world{answer: control.Accepted, done: true, remark: "what was deleted could not be compared"}
 	o := apply(t, w, "a")[0]
