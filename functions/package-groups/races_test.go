@@ -277,6 +277,22 @@ func TestTheSecondReadingDecides(t *testing.T) {
 	}
 }
 
+// A mark that is to come off may be right again when it is looked at for the second
+// time. Then nothing is found about it any more; but neither it nor its group is gone.
+func TestAMarkThatIsRightAgainIsNotGone(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "enforce", rules)
+	s.ripe("/npm/*")
+	s.corp.AddPackage("repo", "npm", "acme", "ui-kit")
+	s.World.Inject(localaws.Fault{Operation: "ListAssociatedPackages", Times: 1, When: localaws.After,
+		Kind: localaws.Meanwhile(func() { s.corp.PackageGroup("/npm/acme/*").Add() })})
+	s.Sweep()
+	s.wantWrites()
+	if o := s.lastOutcome(); o.Status+" "+o.Code != "withheld no-longer-asked" || !strings.Contains(o.Detail, "/npm/acme/*") {
+		t.Errorf("outcome %s %s (%s)", o.Status, o.Code, o.Detail)
+	}
+}
+
 // Somebody else sets our tag at the moment when we do.
 func TestAMarkThatIsNotOursIsNoSuccess(t *testing.T) {
 	t.Parallel()

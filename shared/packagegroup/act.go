@@ -3,6 +3,7 @@ package packagegroup
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,7 +40,15 @@ func (a *actor) Recheck(ctx context.Context, action control.Action) control.Plan
 	if err != nil {
 		return control.Plan{Findings: []control.Finding{undetermined(a.scope, action.Resource, string(awsio.Other), err.Error())}}
 	}
-	return Decide(a.one(ctx, domain, pattern), a.policy, a.clock.Now())
+	plan := Decide(a.one(ctx, domain, pattern), a.policy, a.clock.Now())
+	there := slices.IndexFunc(plan.Findings, func(f control.Finding) bool { return f.Resource == action.Resource })
+	asked := slices.ContainsFunc(plan.Findings, func(f control.Finding) bool { return f.ID == action.ID })
+	if there >= 0 && !asked && action.Call.Operation == "UntagResource" {
+		right := plan.Findings[there] // the mark is right again, so nothing is found about it; but it is not gone
+		right.ID, right.Verdict = action.ID, control.Compliant
+		plan.Findings = append(plan.Findings, right)
+	}
+	return plan
 }
 
 func (a *actor) Write(ctx context.Context, action control.Action) (control.Answer, error) {
