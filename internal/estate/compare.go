@@ -90,24 +90,31 @@ func (e Estate) Compare(before, after *policy.Policy) Comparison {
 	return out
 }
 
+// Conclude passes a plan through the gate of enforcement, and says of each of its
+// findings, in order, what enforcement would do about it.
+func Conclude(plan control.Plan, under *policy.Policy) (control.Gated, []Conclusion) {
+	gated := control.Gate{Mode: control.Enforce, Limit: control.Limit(under.Limits), Covers: under.EnforceOn.Covers}.Pass(plan)
+	actions, withheld := map[string]*control.Action{}, map[string]string{}
+	for i, a := range plan.Actions {
+		actions[a.ID] = &plan.Actions[i]
+	}
+	for _, o := range gated.Withheld {
+		withheld[o.ID] = o.Detail
+	}
+	var list []Conclusion
+	for _, f := range plan.Findings {
+		list = append(list, Conclusion{Finding: f, Action: actions[f.ID], Withheld: withheld[f.ID]})
+	}
+	return gated, list
+}
+
 // conclude returns what a policy makes of a part, by the IDs of the findings, and how
 // many writes enforcement would make.
 func (p Part) conclude(under *policy.Policy) (conclusions map[string]Conclusion, writes int) {
-	plan := p.Judge(under)
-	gated := control.Gate{Mode: control.Enforce, Limit: control.Limit(under.Limits), Covers: under.EnforceOn.Covers}.Pass(plan)
+	gated, list := Conclude(p.Judge(under), under)
 	conclusions = map[string]Conclusion{}
-	for _, f := range plan.Findings {
-		conclusions[f.ID] = Conclusion{Finding: f}
-	}
-	for i, a := range plan.Actions {
-		c := conclusions[a.ID]
-		c.Action = &plan.Actions[i]
-		conclusions[a.ID] = c
-	}
-	for _, o := range gated.Withheld {
-		c := conclusions[o.ID]
-		c.Withheld = o.Detail
-		conclusions[o.ID] = c
+	for _, c := range list {
+		conclusions[c.ID] = c
 	}
 	return conclusions, len(gated.Actions)
 }

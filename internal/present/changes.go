@@ -2,7 +2,6 @@ package present
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -100,10 +99,7 @@ func (c Comparison) JSON(w io.Writer) error {
 	for _, one := range c.Changes {
 		d.Changes = append(d.Changes, change{side(one.Old), side(one.New)})
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(d)
+	return encode(w, d)
 }
 
 // summary is everything in one line.

@@ -1,7 +1,6 @@
 package present
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -109,8 +108,5 @@ func (e Examination) JSON(w io.Writer) error {
 		}
 		d.Regions = append(d.Regions, out)
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(d)
+	return encode(w, d)
 }

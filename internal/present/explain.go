@@ -2,7 +2,6 @@ package present
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -377,8 +376,5 @@ func (e Explained) JSON(w io.Writer) error {
 		}
 		d.Package = out
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(d)
+	return encode(w, d)
 }

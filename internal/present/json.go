@@ -77,10 +77,7 @@ func (r Result) JSON(w io.Writer) error {
 		}
 		d.Parts = append(d.Parts, out)
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(d)
+	return encode(w, d)
 }
 
 func documented(f Finding) documentFinding {
@@ -89,4 +86,12 @@ func documented(f Finding) documentFinding {
 		out.Action = &documentAction{Call: f.Action.Call, Undo: f.Action.Undo, Withheld: f.Withheld}
 	}
 	return out
+}
+
+// encode writes a document as every command does.
+func encode(w io.Writer, document any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(document)
 }

@@ -29,33 +29,20 @@ type Part struct {
 }
 
 // Finding is a finding, and what enforcement would do about it.
-type Finding struct {
-	control.Finding
-	Action *control.Action // nil where there is none
-
-	// Withheld says why enforcement would not carry out the action; empty where it
-	// would.
-	Withheld string
-}
+type Finding estate.Conclusion
 
 // Conclude puts together what is to be shown of a plan: the findings that are asked
 // for, or all of them where asked is nil.
 func Conclude(part estate.Part, plan control.Plan, p *policy.Policy, asked func(control.Finding) bool) Part {
 	out := Part{Part: part, Looked: plan.Looked}
-	out.Gate = control.Gate{Mode: control.Enforce, Limit: control.Limit(p.Limits), Covers: p.EnforceOn.Covers}.Pass(plan)
-	actions, withheld := map[string]*control.Action{}, map[string]string{}
-	for i, a := range plan.Actions {
-		actions[a.ID] = &plan.Actions[i]
-	}
-	for _, o := range out.Gate.Withheld {
-		withheld[o.ID] = o.Detail
-	}
-	for _, f := range plan.Findings {
-		if asked != nil && !aboutMany(f) && !asked(f) {
+	gated, conclusions := estate.Conclude(plan, p)
+	out.Gate = gated
+	for _, c := range conclusions {
+		if asked != nil && !aboutMany(c.Finding) && !asked(c.Finding) {
 			out.Left++
 			continue
 		}
-		out.Shown = append(out.Shown, Finding{Finding: f, Action: actions[f.ID], Withheld: withheld[f.ID]})
+		out.Shown = append(out.Shown, Finding(c))
 	}
 	return out
 }
