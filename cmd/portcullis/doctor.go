@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,13 +69,13 @@ unknown, 1 the command could not do its work.`,
 	d.aws.add(c, regionsToLookAt)
 	c.Flags().StringVar(&d.stack, "stack", defaultStack, "`NAME` of the stack")
 	c.Flags().StringVar(&d.output, "output", "text", "`FORMAT`: text or json")
-	completeOutput(c, "text", "json")
+	completeOutput(c, formats)
 	return c
 }
 
 func (d *doctorCommand) run(c *cobra.Command) error {
-	if !slices.Contains([]string{"text", "json"}, d.output) {
-		return misused(c, fmt.Errorf("there is no output %q; write text or json", d.output))
+	if err := checkOutput(c, d.output, formats); err != nil {
+		return err
 	}
 	ctx := awsio.WithBudget(awsio.ByHand(c.Context()), doctorTime)
 	progress := present.NewProgress(c.ErrOrStderr())

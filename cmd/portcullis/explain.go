@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -61,13 +60,13 @@ Exit status: 0 compliant, waived or not judged, 2 violation, 3 undetermined,
 	c.Flags().StringVar(&e.policy, "policy", defaultPolicy, "policy to judge by, a `FILE`")
 	c.Flags().StringVar(&e.estate, "estate", "", "explain what this saved estate holds, a `FILE`, without AWS")
 	c.Flags().StringVar(&e.output, "output", "text", "`FORMAT`: text or json")
-	completeOutput(c, "text", "json")
+	completeOutput(c, formats)
 	return c
 }
 
 func (e *explainCommand) run(c *cobra.Command, name string) error {
-	if !slices.Contains([]string{"text", "json"}, e.output) {
-		return misused(c, fmt.Errorf("there is no output %q; write text or json", e.output))
+	if err := checkOutput(c, e.output, formats); err != nil {
+		return err
 	}
 	if e.estate != "" && (e.aws.options.Profile != "" || e.aws.options.Endpoint != "") {
 		return misused(c, errors.New("--profile and --endpoint-url have no place beside --estate, which needs no AWS"))

@@ -66,14 +66,30 @@ unless there is nothing else.`,
 	c.Flags().StringVar(&p.save, "save", "", "keep what was seen in this `FILE`")
 	c.Flags().StringVar(&p.estate, "estate", "", "judge what this saved estate holds, a `FILE`, without AWS")
 	c.Flags().BoolVar(&p.all, "all", false, "list what is compliant, too")
-	completeOutput(c, "text", "json", "markdown")
+	completeOutput(c, reports)
 	return c
 }
 
+// The formats of --output: those of every command that has one, and those of what may
+// become a comment on a pull request.
+var (
+	formats = []string{"text", "json"}
+	reports = []string{"text", "json", "markdown"}
+)
+
 // completeOutput has a shell offer the formats of --output.
-func completeOutput(c *cobra.Command, values ...string) {
+func completeOutput(c *cobra.Command, formats []string) {
 	// The error would say that there is no such option, which TestEveryCommandExplainsItself would meet first.
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// checkOutput is the error of an --output that is none of the formats.
+func checkOutput(c *cobra.Command, output string, formats []string) error {
+	if slices.Contains(formats, output) {
+		return nil
+	}
+	last := len(formats) - 1
+	return misused(c, fmt.Errorf("there is no output %q; write %s or %s", output, strings.Join(formats[:last], ", "), formats[last]))
 }
 
 func controlNames() []string { return names(estate.Controls()) }
@@ -87,8 +103,8 @@ func names(controls []estate.Control) []string {
 }
 
 func (p *planCommand) run(c *cobra.Command, args []string) error {
-	if !slices.Contains([]string{"text", "json", "markdown"}, p.output) {
-		return misused(c, fmt.Errorf("there is no output %q; write text, json or markdown", p.output))
+	if err := checkOutput(c, p.output, reports); err != nil {
+		return err
 	}
 	if p.estate != "" && (p.aws.options.Profile != "" || p.aws.options.Endpoint != "" || p.save != "") {
 		return misused(c, errors.New("--profile, --endpoint-url and --save have no place beside --estate, which needs no AWS"))

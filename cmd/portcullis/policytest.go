@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,8 +42,8 @@ could not do its work; 2 something changes.`,
 			if (estate == "") != (against == "") {
 				return misused(c, errors.New("--estate and --against belong together"))
 			}
-			if !slices.Contains([]string{"text", "json", "markdown"}, output) {
-				return misused(c, fmt.Errorf("there is no output %q; write text, json or markdown", output))
+			if err := checkOutput(c, output, reports); err != nil {
+				return err
 			}
 			if estate != "" {
 				if cases != "" {
@@ -67,7 +66,7 @@ could not do its work; 2 something changes.`,
 	c.Flags().StringVar(&estate, "estate", "", "estate that plan --save kept, a `FILE`")
 	c.Flags().StringVar(&against, "against", "", "policy to compare with, a `FILE`")
 	c.Flags().StringVar(&output, "output", "text", "`FORMAT` of what would change: text, json or markdown")
-	completeOutput(c, "text", "json", "markdown")
+	completeOutput(c, reports)
 	return c
 }
 
